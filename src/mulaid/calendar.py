@@ -1,0 +1,37 @@
+"""Business dates: the calendar of the insurance is Asia/Shanghai, wherever the server stands."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+class Clock(Protocol):
+    """Where a door takes its time from. Nothing inward of the doors may ask for the time."""
+
+    def __call__(self) -> datetime:
+        """The present moment, aware."""
+
+
+def wall_clock() -> datetime:
+    """The machine's clock; called by doors only."""
+    return datetime.now(UTC)
+
+
+def business_date(at: datetime) -> date:
+    """The day in Shanghai on which a moment falls."""
+    return at.astimezone(SHANGHAI).date()
+
+
+def end_of_day(at: datetime) -> datetime:
+    """The first moment after the business day of `at`."""
+    tomorrow = business_date(at) + timedelta(days=1)
+    return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=SHANGHAI)
+
+
+def stamp(at: datetime) -> str:
+    """`yyyy-MM-dd HH:mm:ss` in Shanghai: how people and institutions read a moment."""
+    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,110 @@
+"""The database: connections, named statements, and the transaction object that domain code is handed.
+
+Only `commands` begins transactions that write. Everything else receives a `Tx`, or reads through `Database.reading`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib import resources
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg.rows import dict_row, tuple_row
+from psycopg_pool import ConnectionPool
+
+from mulaid.crypto import Keys
+
+Row = dict[str, Any]
+
+
+class Statements:
+    """The named statements of one .sql file: `-- name --`, a line of purpose, the statement."""
+
+    def __init__(self, package: str, file: str) -> None:
+        self.source = f"{package}/{file}"
+        self.by_name: dict[str, LiteralString] = {}
+        name = ""
+        for line in resources.files(package).joinpath(file).read_text("utf-8").splitlines():
+            if line.startswith("-- ") and line.endswith(" --"):
+                name = line[3:-3].strip()
+                self.by_name[name] = ""
+            elif name and not line.startswith("--"):
+                self.by_name[name] = cast(LiteralString, self.by_name[name] + line + "\n")
+
+    def __getattr__(self, name: str) -> LiteralString:
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise AttributeError(f"{self.source} has no statement {name!r}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, through which channel, and from where: part of every record of what was done."""
+
+    name: str
+    channel: str
+    place: str = ""
+
+
+@dataclass(slots=True)
+class Tx:
+    """An open transaction and what domain code may rest on: the moment, the actor, the keys."""
+
+    connection: psycopg.Connection[Any]
+    at: datetime
+    by: Actor
+    keys: Keys
+    subject: Any = field(default=None)
+
+    def all(self, statement: LiteralString, **values: Any) -> list[Row]:
+        """Every row of a query."""
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(statement, values).fetchall()
+
+    def one(self, statement: LiteralString, **values: Any) -> Row | None:
+        """The first row of a query, or None."""
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(statement, values).fetchone()
+
+    def run(self, statement: LiteralString, **values: Any) -> int:
+        """Carry out a statement; the number of rows it touched."""
+        with self.connection.cursor(row_factory=tuple_row) as cursor:
+            return cursor.execute(statement, values).rowcount
+
+
+class Database:
+    """A pool of connections of one role, and what a Tx is made of. Closed by whoever opened it."""
+
+    def __init__(self, url: str, keys: Keys, *, role: str | None = None, size: int = 8) -> None:
+        self.url, self.keys = url, keys
+        options = "-c search_path=mulaid,public -c timezone=UTC"
+        if role:
+            options += f" -c role={role}"
+        self.pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=size,
+            kwargs={"autocommit": True, "options": options, "prepare_threshold": 1},
+            check=None,
+            open=True,
+            timeout=10,
+        )
+
+    def tx(self, connection: psycopg.Connection[Any], at: datetime, by: Actor) -> Tx:
+        """A Tx over a connection; whether a transaction is open is the caller's business."""
+        return Tx(connection, at, by, self.keys)
+
+    @contextmanager
+    def reading(self, at: datetime, by: Actor) -> Iterator[Tx]:
+        """For queries: every statement is a transaction of its own."""
+        with self.pool.connection() as connection:
+            yield self.tx(connection, at, by)
+
+    def close(self) -> None:
+        """Give all connections back to the server."""
+        self.pool.close()

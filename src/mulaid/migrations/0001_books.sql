@@ -1,0 +1,126 @@
+-- The books, and what every command leaves behind.
+--
+-- Rules of a later cluster are kept from here on (docs/adr/0003): `book` leads every key; uniqueness and foreign keys stay inside
+-- a book; small reference tables and directories keyed by a hash are the only others; no trigger, rule, sequence or extension.
+-- Times and ids come from the program. Append-only is a matter of privileges (0004).
+
+create schema if not exists mulaid;
+set local search_path = mulaid, public;
+
+create function zero_sum(fens bigint[]) returns boolean
+    language sql immutable strict parallel safe
+    as $$ select coalesce(sum(fen), 0) = 0 from unnest(fens) as fen $$;
+
+-- Counted accounts: one row each, the balance guarded by every update. Everything else is tallied from the journals.
+-- kind: 1 own account (in areas with split accounts its prior-years part), 2 current-year part, 3 household pool, 4 wallet quota
+create table purse (
+    book    integer  not null,
+    holder  uuid     not null,
+    kind    smallint not null check (kind between 1 and 4),
+    balance bigint   not null default 0,
+    floor   bigint   not null default 0,
+    last_no bigint   not null default 0,
+    primary key (book, holder, kind),
+    check (floor between -1000000000000 and 1000000000000),
+    check (balance >= floor and balance <= 1000000000000)
+);
+
+-- One immutable row a journal; leg i is accounts[i], fens[i], kinds[i]. `corrects` names the journal whose legs this one returns,
+-- returns[i] the number of the returned leg.
+create table journal (
+    book          integer     not null,
+    id            uuid        not null,
+    cause         text        not null,
+    accounts      text[]      not null,
+    fens          bigint[]    not null,
+    kinds         text[]      not null,
+    settlement    uuid,
+    corrects      uuid,
+    returns       smallint[],
+    business_date date        not null,
+    recorded_at   timestamptz not null,
+    primary key (book, id),
+    check (zero_sum(fens)),
+    check (cardinality(fens) >= 2 and cardinality(fens) = cardinality(accounts) and cardinality(fens) = cardinality(kinds)),
+    check ((corrects is null) = (returns is null)),
+    check (returns is null or cardinality(returns) = cardinality(fens))
+);
+create index journal_by_day on journal (book, business_date);
+
+-- What happened to a purse: gap-free numbers, the balance after each, so history at any moment is one row.
+create table entry (
+    book          integer     not null,
+    holder        uuid        not null,
+    kind          smallint    not null,
+    no            bigint      not null check (no > 0),
+    journal       uuid        not null,
+    fen           bigint      not null check (fen <> 0),
+    balance       bigint      not null,
+    business_date date        not null,
+    recorded_at   timestamptz not null,
+    primary key (book, holder, kind, no)
+);
+
+-- How much of each leg has been returned so far; never more than the leg (guarded by the update that counts it).
+create table returned (
+    book    integer  not null,
+    journal uuid     not null,
+    leg     smallint not null,
+    fen     bigint   not null check (fen > 0),
+    primary key (book, journal, leg)
+);
+
+-- One key, one stored answer. `book` is the caller's home book. A refusal is an answer too.
+create table command (
+    book      integer     not null,
+    door      text        not null,
+    caller    text        not null,
+    key       text        not null,
+    body_hash bytea       not null,
+    answer    text,
+    refused   boolean,
+    subject   uuid,
+    at        timestamptz not null,
+    primary key (book, door, caller, key)
+);
+
+create table audit (
+    book       integer     not null,
+    id         uuid        not null,
+    at         timestamptz not null,
+    actor      text        not null,
+    act        text        not null,
+    subject    uuid,
+    behalf_of  uuid,
+    purpose    text        not null default '',
+    place      text        not null default '',
+    detail     json,
+    primary key (book, id)
+);
+create index audit_by_subject on audit (book, subject, at);
+
+-- Messages that may leave only if the money moved; the worker sends and marks them.
+create table outbox (
+    book    integer     not null,
+    id      uuid        not null,
+    at      timestamptz not null,
+    topic   text        not null,
+    body    json        not null,
+    sent_at timestamptz,
+    primary key (book, id)
+);
+create index outbox_waiting on outbox (book, at) where sent_at is null;
+
+-- Directory: nonces of signed requests. Lost after a crash on purpose: requests signed before the server's start are refused then.
+create unlogged table nonce (
+    client text   not null,
+    bucket bigint not null,
+    nonce  text   not null,
+    primary key (client, bucket, nonce)
+);
+
+-- What belongs to this installation as a whole, such as the fingerprint of its keys.
+create table deployment (
+    name  text not null primary key,
+    value text not null
+);

@@ -1,0 +1,165 @@
+-- Who: persons, enrolment over time, relations, authorisations, codes.
+set local search_path = mulaid, public;
+
+create table person (
+    book          integer not null,
+    id            uuid    not null,
+    shown         text    not null,
+    name          bytea   not null,
+    document_kind text    not null,
+    document      bytea   not null,
+    gender        text    not null check (gender in ('0', '1', '2', '9')),
+    born          date    not null,
+    nation        text    not null default '01',
+    died_on       date,
+    primary key (book, id)
+);
+
+-- Directory: who has a document number, by blind index.
+create table person_by_document (
+    blind  bytea   not null primary key,
+    book   integer not null,
+    person uuid    not null
+);
+
+-- One row a stretch of enrolment. scheme 310 employees, 390 residents.
+-- status: normal, suspended, lapsed_waiting, ended, moved
+create table enrolment (
+    book          integer not null,
+    person        uuid    not null,
+    valid_from    date    not null,
+    valid_to      date,
+    scheme        text    not null check (scheme in ('310', '390')),
+    region        text    not null check (region ~ '^[0-9]{6}$'),
+    base          text    not null check (base in ('active', 'retired', 'resident')),
+    psn_type      text    not null,
+    status        text    not null check (status in ('normal', 'suspended', 'lapsed_waiting', 'ended', 'moved')),
+    retired_on    date,
+    family_doctor boolean not null default false,
+    staff_group   text,
+    primary key (book, person, valid_from),
+    check (valid_to is null or valid_to >= valid_from),
+    check ((scheme = '390') = (base = 'resident'))
+);
+
+-- The year's sums of one person: what deductibles, bands and caps count. `version` moves with every settlement.
+create table insured_year (
+    book       integer  not null,
+    person     uuid     not null,
+    year       smallint not null,
+    in_policy  bigint   not null default 0,
+    fund       bigint   not null default 0,
+    supplement bigint   not null default 0,
+    deductible bigint   not null default 0,
+    version    bigint   not null default 0,
+    primary key (book, person, year),
+    check (least(in_policy, fund, supplement, deductible) >= 0)
+);
+
+-- Kinship as registered, one-directional rows: `other` is the `relation` of `person`.
+create table kinship (
+    book       integer not null,
+    person     uuid    not null,
+    other      uuid    not null,
+    relation   text    not null,
+    valid_from date    not null,
+    valid_to   date,
+    primary key (book, person, other, valid_from)
+);
+
+-- Family accounts: `binder` may show the code of `member`. Lives in the member's book. It moves no money.
+create table family_bond (
+    book     integer     not null,
+    id       uuid        not null,
+    member   uuid        not null,
+    binder   uuid        not null,
+    relation text        not null,
+    bound_at timestamptz not null,
+    ended_at timestamptz,
+    version  integer     not null default 1,
+    primary key (book, id)
+);
+create unique index family_bond_once on family_bond (book, member, binder) where ended_at is null;
+
+-- Mutual aid: `giver` lets `receiver` spend the giver's account. Lives in the receiver's book, where settlements look for it.
+-- status: pending, active, locked, released, ended_by_system
+create table aid (
+    book           integer     not null,
+    id             uuid        not null,
+    receiver       uuid        not null,
+    giver_book     integer     not null,
+    giver          uuid        not null,
+    relation       text        not null,
+    status         text        not null check (status in ('pending', 'active', 'locked', 'released', 'ended_by_system')),
+    filed_at       timestamptz not null,
+    bound_at       timestamptz not null,
+    valid_to       date,
+    quota          bigint check (quota >= 0),
+    used           bigint      not null default 0 check (used >= 0),
+    settlement_cap bigint check (settlement_cap >= 0),
+    rank           integer,
+    uses           text[]      not null,
+    ended_at       timestamptz,
+    version        integer     not null default 1,
+    primary key (book, id),
+    check (quota is null or used <= quota)
+);
+create unique index aid_once on aid (book, receiver, giver) where status in ('pending', 'active', 'locked');
+
+-- What a giver has given, from the giver's side; the row that says more is in the receiver's book.
+create table aid_given (
+    book          integer not null,
+    giver         uuid    not null,
+    receiver_book integer not null,
+    aid           uuid    not null,
+    primary key (book, giver, aid)
+);
+
+-- Directory: minute codes of the e-credential. The code itself is never stored.
+create table code (
+    hash           bytea       not null primary key,
+    book           integer     not null,
+    person         uuid        not null,
+    presenter_book integer     not null,
+    presenter      uuid        not null,
+    bond           uuid,
+    bond_version   integer,
+    chosen         uuid,
+    purpose        text        not null default '',
+    place          text        not null default '',
+    issued_at      timestamptz not null,
+    expires_at     timestamptz not null,
+    used_at        timestamptz,
+    used_by        text,
+    revoked_at     timestamptz
+);
+create index code_by_presenter on code (presenter, person) where used_at is null and revoked_at is null;
+
+-- Directory: visit tokens, what a decoded code becomes at one institution. A claim to have met the person, not leave to pay.
+create table visit_token (
+    hash         bytea       not null primary key,
+    code         bytea       not null,
+    institution  text        not null,
+    operator     text        not null,
+    book         integer     not null,
+    person       uuid        not null,
+    presenter    uuid        not null,
+    bond         uuid,
+    bond_version integer,
+    chosen       uuid,
+    issued_at    timestamptz not null,
+    expires_at   timestamptz not null
+);
+create index visit_token_of_code on visit_token (code);
+
+-- News told to a person about their money; what the messages port was given to send.
+create table message (
+    book    integer     not null,
+    id      uuid        not null,
+    person  uuid        not null,
+    about   uuid,
+    text    text        not null,
+    channel text        not null,
+    at      timestamptz not null,
+    primary key (book, id)
+);

@@ -1,0 +1,135 @@
+-- Money moves: visits, bill lines, settlements; the reference tables they rest on.
+set local search_path = mulaid, public;
+
+-- Reference tables.
+create table institution (
+    code    text     not null primary key check (code ~ '^[0-9A-Za-z]{1,14}$'),
+    name    text     not null,
+    kind    smallint not null check (kind in (1, 2)),
+    region  text     not null check (region ~ '^[0-9]{6}$'),
+    level   text     not null,
+    book    integer  not null,
+    profile text     not null,
+    enabled boolean  not null default true
+);
+
+create table client (
+    id          text    not null primary key,
+    institution text    not null references institution (code),
+    transport   text    not null,
+    secret      bytea,
+    next_secret bytea,
+    enabled     boolean not null default true
+);
+
+-- The national catalogue as this area runs it. grade 01 class A, 02 class B, 03 outside; upfront in millionths;
+-- tag: see docs/packs.md 4.2
+create table catalogue_item (
+    code       text    not null,
+    valid_from date    not null,
+    valid_to   date,
+    name       text    not null,
+    grade      text    not null check (grade in ('01', '02', '03')),
+    upfront    integer check (upfront between 0 and 1000000),
+    limit_fen  bigint,
+    charge     text    not null,
+    tag        text    not null default '',
+    primary key (code, valid_from)
+);
+
+create table pack (
+    digest text not null primary key,
+    region text not null,
+    name   text not null,
+    body   text not null
+);
+
+-- Book tables.
+create table sign_in (
+    book        integer     not null,
+    institution text        not null,
+    sign_no     text        not null,
+    operator    text        not null,
+    signed_at   timestamptz not null,
+    ended_at    timestamptz,
+    primary key (book, institution, sign_no)
+);
+
+-- use: outpatient, pharmacy
+create table visit (
+    book        integer     not null,
+    id          uuid        not null,
+    person      uuid        not null,
+    institution text        not null references institution (code),
+    use         text        not null check (use in ('outpatient', 'pharmacy')),
+    number      text        not null,
+    begun_on    date        not null,
+    insutype    text        not null,
+    med_type    text        not null default '',
+    presenter   uuid,
+    chosen      uuid,
+    info        json,
+    opened_at   timestamptz not null,
+    cancelled_at timestamptz,
+    primary key (book, id)
+);
+
+create table fee_line (
+    book        integer not null,
+    visit       uuid    not null,
+    serial      text    not null,
+    batch       text    not null,
+    item        text    not null,
+    name        text    not null,
+    fen         bigint  not null check (fen between 0 and 1000000000000),
+    in_policy   bigint  not null,
+    upfront     bigint  not null,
+    over_limit  bigint  not null,
+    self_funded bigint  not null,
+    grade       text    not null,
+    tag         text    not null,
+    detail      json    not null,
+    primary key (book, visit, serial),
+    check (least(in_policy, upfront, over_limit, self_funded) >= 0),
+    check (in_policy + upfront + over_limit + self_funded = fen)
+);
+
+-- A settlement and what it rests on. A refund is a settlement of its own with `refunds` set and all amounts negative.
+create table settlement (
+    book          integer     not null,
+    id            uuid        not null,
+    visit         uuid        not null,
+    person        uuid        not null,
+    institution   text        not null,
+    infno         text        not null,
+    msgid         text        not null,
+    batch         text        not null,
+    service_date  date        not null,
+    business_date date        not null,
+    settled_at    timestamptz not null,
+    total         bigint      not null,
+    pool          bigint      not null,
+    supplement    bigint      not null,
+    current_year  bigint      not null,
+    account       bigint      not null,
+    aid           bigint      not null,
+    cash          bigint      not null,
+    deductible    bigint      not null,
+    counted       bigint      not null,
+    facts         json        not null,
+    steps         json        not null,
+    packs         json        not null,
+    answer        json        not null,
+    journals      uuid[]      not null,
+    journal_books integer[]   not null,
+    presenter     uuid,
+    refunds       uuid,
+    refunded_by   uuid,
+    primary key (book, id),
+    check (pool + supplement + current_year + account + aid + cash = total),
+    check (refunds is not null or least(total, pool, supplement, current_year, account, aid, cash, deductible, counted) >= 0),
+    check (refunds is null or greatest(total, pool, supplement, current_year, account, aid, cash, deductible, counted) <= 0)
+);
+create unique index settlement_live on settlement (book, visit, batch) where refunds is null and refunded_by is null;
+create unique index settlement_refund on settlement (book, refunds) where refunds is not null;
+create index settlement_of_person on settlement (book, person, service_date);

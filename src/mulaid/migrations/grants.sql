@@ -1,0 +1,39 @@
+-- What each process may do. Run after every migration; append-only tables stay append-only because nobody may change them.
+do $$
+declare role text;
+begin
+    foreach role in array array['mulaid_web', 'mulaid_gateway', 'mulaid_worker'] loop
+        begin
+            execute format('create role %I login', role);
+        exception when duplicate_object or unique_violation then null;
+        end;
+        execute format('grant usage on schema mulaid, public to %I', role);
+        execute format('grant select on all tables in schema mulaid to %I', role);
+        execute format('grant insert on mulaid.command, mulaid.audit, mulaid.outbox to %I', role);
+        execute format('grant update (answer, refused, subject) on mulaid.command to %I', role);
+        -- The demo's owner may become each role, so that one URL serves three processes.
+        execute format('grant %I to current_user', role);
+    end loop;
+end $$;
+
+grant insert on mulaid.journal, mulaid.entry, mulaid.settlement, mulaid.visit, mulaid.fee_line, mulaid.insured_year, mulaid.returned,
+    mulaid.visit_token, mulaid.sign_in, mulaid.nonce, mulaid.pack to mulaid_gateway;
+grant update (balance, last_no) on mulaid.purse to mulaid_gateway;
+grant update (in_policy, fund, supplement, deductible, version) on mulaid.insured_year to mulaid_gateway;
+grant update (used) on mulaid.aid to mulaid_gateway;
+grant update (refunded_by) on mulaid.settlement to mulaid_gateway;
+grant update (version, cancelled_at, info, med_type) on mulaid.visit to mulaid_gateway;
+grant update (fen) on mulaid.returned to mulaid_gateway;
+grant update (used_at, used_by) on mulaid.code to mulaid_gateway;
+grant update (ended_at) on mulaid.sign_in to mulaid_gateway;
+grant delete on mulaid.fee_line to mulaid_gateway;
+grant delete on mulaid.nonce to mulaid_worker;
+
+grant insert on mulaid.code, mulaid.pack to mulaid_web;
+grant update (revoked_at) on mulaid.code to mulaid_web;
+grant select, insert, update, delete on all tables in schema public to mulaid_web;
+
+grant update (sent_at) on mulaid.outbox to mulaid_worker;
+grant insert on mulaid.message to mulaid_worker;
+grant select, insert, update, delete on all tables in schema public to mulaid_worker;
+grant usage, select on all sequences in schema public to mulaid_web, mulaid_worker;

@@ -1,0 +1,160 @@
+"""The e-credential: a minute code of 28 digits that says nothing, and the visit token an institution gets for it.
+
+A code binds person and presenter; payers are worked out at settlement, never read from a code. `SS` + 24 random digits + two check
+digits (ISO 7064 MOD 97-10): 90 live, 99 sandbox. Only a keyed hash is stored. Use is one statement, so of many readers one wins.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from mulaid import audit
+from mulaid.calendar import business_date, end_of_day
+from mulaid.crypto import digest
+from mulaid.db import Tx
+from mulaid.people.enrolment import SQL, Enrolment, Person, PersonRef, enrolled, person
+from mulaid.policy.pack import Library
+from mulaid.refusal import Refusal
+
+LIVE, SANDBOX = "90", "99"
+PHARMACY_TOKEN = timedelta(minutes=30)
+SAME_READER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A fresh code: shown once, never stored in the clear."""
+
+    digits: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What an institution learns from a code: who the patient is, and a token for this visit."""
+
+    token: str
+    person: Person
+    enrolment: Enrolment
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whom a visit token stands for, and by whom the code was shown."""
+
+    ref: PersonRef
+    presenter: UUID
+    chosen: UUID | None
+
+
+def new_digits(scheme: str) -> str:
+    """28 digits: scheme, 24 from the system's source of randomness, two check digits."""
+    body = scheme + f"{secrets.randbelow(10**24):024d}"
+    return body + f"{98 - int(body + '00') % 97:02d}"
+
+
+def well_formed(digits: str) -> bool:
+    """Whether a text can be a code at all; a typing guard, no security."""
+    return re.fullmatch(r"9[09][0-9]{26}", digits, re.ASCII) is not None and int(digits) % 97 == 1
+
+
+def issue(
+    tx: Tx, library: Library, member: PersonRef, presenter: PersonRef, *, sandbox: bool, purpose: str = "", chosen: UUID | None = None
+) -> Code:
+    """A code for a person, shown by that person or by somebody bound to show it; the code before it ends.
+
+    `chosen` is the authorisation the presenter picked to pay, where the region lets one pick.
+    Refuses a presenter without a living family account, and a person who is not enrolled.
+    """
+    bond = None
+    if presenter != member:
+        bond = tx.one(SQL.bond_between, book=member.book, member=member.id, binder=presenter.id)
+        if bond is None:
+            raise Refusal("credential.not_bound")
+    enrolment = enrolled(tx, member, business_date(tx.at))
+    seconds = library.in_force(enrolment.region, business_date(tx.at))["credential_code_ttl_seconds"]
+    tx.run(SQL.revoke_codes, presenter=presenter.id, person=member.id, at=tx.at)
+    digits = new_digits(SANDBOX if sandbox else LIVE)
+    expires = tx.at + timedelta(seconds=seconds)
+    tx.run(
+        SQL.add_code,
+        hash=tx.keys.blind("code", digits),
+        book=member.book,
+        person=member.id,
+        presenter_book=presenter.book,
+        presenter=presenter.id,
+        bond=bond["id"] if bond else None,
+        bond_version=bond["version"] if bond else None,
+        chosen=chosen,
+        purpose=purpose,
+        place=tx.by.place,
+        issued_at=tx.at,
+        expires_at=expires,
+    )
+    audit.write(tx, member.book, "show_code", member.id, behalf_of=presenter.id, purpose=purpose)
+    return Code(digits, expires)
+
+
+def decode(tx: Tx, digits: str, institution: str, operator: str, *, pharmacy: bool) -> Decoded:
+    """Exchange a code for a visit token bound to institution, person and presenter.
+
+    Unknown, expired, used and revoked codes are refused in the same words. The same institution and operator may read the same
+    code again within a minute and gets the same token, because the answer may have been lost.
+    """
+    if not well_formed(digits):
+        raise Refusal("credential.bad_code")
+    code = tx.keys.blind("code", digits)
+    reader = f"{institution}/{operator}"
+    token_secret = tx.keys.blind("visit_token", f"{digits}|{reader}").hex()[:32]
+    row = tx.one(SQL.use_code, hash=code, at=tx.at, by=reader)
+    if row is None:
+        return _read_again(tx, code, reader, token_secret)
+    ref = PersonRef(row["book"], row["person"])
+    enrolment = enrolled(tx, ref, business_date(tx.at))
+    token = enrolment.region + token_secret
+    expires = tx.at + PHARMACY_TOKEN if pharmacy else max(end_of_day(tx.at), tx.at + PHARMACY_TOKEN)
+    tx.run(
+        SQL.add_token,
+        hash=digest(token.encode()),
+        code=code,
+        institution=institution,
+        operator=operator,
+        book=ref.book,
+        person=ref.id,
+        presenter=row["presenter"],
+        bond=row["bond"],
+        bond_version=row["bond_version"],
+        chosen=row["chosen"],
+        at=tx.at,
+        expires_at=expires,
+    )
+    audit.write(tx, ref.book, "decode_code", ref.id, behalf_of=row["presenter"])
+    return Decoded(token, person(tx, ref), enrolment, expires)
+
+
+def _read_again(tx: Tx, code: bytes, reader: str, token_secret: str) -> Decoded:
+    spent = tx.one(SQL.code, hash=code)
+    fresh = spent and spent["used_by"] == reader and spent["used_at"] and tx.at - spent["used_at"] <= SAME_READER
+    if not fresh:
+        raise Refusal("credential.bad_code")
+    row = tx.one(SQL.token_of_code, code=code)
+    if row is None:
+        raise Refusal("credential.bad_code")
+    ref = PersonRef(row["book"], row["person"])
+    enrolment = enrolled(tx, ref, business_date(tx.at))
+    return Decoded(enrolment.region + token_secret, person(tx, ref), enrolment, row["expires_at"])
+
+
+def holder(tx: Tx, token: str, institution: str) -> Holder:
+    """Whom a token stands for; refuses tokens of other institutions in the same words as unknown ones, and expired ones."""
+    row = tx.one(SQL.token, hash=digest(token.encode()))
+    if row is None or row["institution"] != institution:
+        raise Refusal("credential.bad_token")
+    if row["expires_at"] <= tx.at:
+        raise Refusal("credential.token_expired")
+    return Holder(PersonRef(row["book"], row["person"]), row["presenter"], row["chosen"])

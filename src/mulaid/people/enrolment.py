@@ -1,0 +1,183 @@
+"""Persons and their enrolment over time: dated rows, never edited, so that any past day can be asked about."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from mulaid import audit, refs
+from mulaid.calendar import business_date
+from mulaid.db import Statements, Tx
+from mulaid.people import identity
+from mulaid.refusal import Refusal
+
+SQL = Statements("mulaid.people", "people.sql")
+BUCKETS = 16
+EMPLOYEES, RESIDENTS = "310", "390"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRef:
+    """Where a person is: book and id."""
+
+    book: int
+    id: UUID
+
+    @property
+    def number(self) -> str:
+        """`psn_no` of the national interface."""
+        return refs.show(refs.PERSON, self.id)
+
+    @staticmethod
+    def parse(number: str) -> PersonRef:
+        """The person a `psn_no` names; whether there is one shows when it is looked up."""
+        ref = refs.parse(refs.PERSON, number)
+        return PersonRef(refs.book_of(ref), ref)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """One stretch of enrolment. `base` is active, retired or resident; `psn_type` the national code that institutions see."""
+
+    scheme: str
+    region: str
+    base: str
+    status: str = "normal"
+    psn_type: str = ""
+    retired_on: date | None = None
+    family_doctor: bool = False
+    staff_group: str | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person as the counter sees one; `name` and `number` are clear and must not leave without a reason."""
+
+    ref: PersonRef
+    shown: str
+    name: str
+    document_kind: str
+    number: str
+    gender: str
+    born: date
+    nation: str
+
+
+def book_for(region: str, household: str) -> int:
+    """The book for a new person of a region: relatives who are enrolled with the same household word share it."""
+    bucket = hashlib.sha256(household.encode()).digest()[0] % BUCKETS
+    return int(region[:4]) * BUCKETS + bucket
+
+
+def register(
+    tx: Tx,
+    *,
+    name: str,
+    kind: str,
+    number: str,
+    region: str,
+    household: str,
+    allow_test_area: bool,
+    born: date | None = None,
+    gender: str | None = None,
+) -> PersonRef:
+    """A new person. Refuses documents that cannot be (identity.*), a document that is known, and one that lacks a birth date."""
+    on = business_date(tx.at)
+    document = identity.parse_document(kind, number, on, allow_test_area)
+    birth = document.born or born
+    if birth is None or birth > on:
+        raise Refusal("people.birth_date_needed")
+    checked = identity.check_name(name)
+    book = book_for(region, household)
+    ref = PersonRef(book, refs.mint(book, tx.at))
+    if not tx.run(SQL.add_document, blind=tx.keys.blind("document", document.canonical), book=book, person=ref.id):
+        raise Refusal("people.known_document")
+    tx.run(
+        SQL.add_person,
+        book=book,
+        id=ref.id,
+        shown=identity.mask_name(checked),
+        name=tx.keys.seal("person", f"person|name|{ref.id}", checked),
+        document_kind=document.kind,
+        document=tx.keys.seal("person", f"person|document|{ref.id}", document.number),
+        gender=document.gender or gender or "9",
+        born=birth,
+    )
+    audit.write(tx, book, "register_person", ref.id)
+    return ref
+
+
+def find(tx: Tx, kind: str, number: str, allow_test_area: bool) -> PersonRef:
+    """Who has a document. The same refusal for a document nobody has and for one that is not enrolled here."""
+    document = identity.parse_document(kind, number, business_date(tx.at), allow_test_area)
+    row = tx.one(SQL.find_by_document, blind=tx.keys.blind("document", document.canonical))
+    if row is None:
+        raise Refusal("people.unknown")
+    return PersonRef(row["book"], row["person"])
+
+
+def person(tx: Tx, ref: PersonRef) -> Person:
+    """A person with name and document opened; refuses an id nobody has."""
+    row = tx.one(SQL.person, book=ref.book, id=ref.id)
+    if row is None:
+        raise Refusal("people.unknown")
+    return Person(
+        ref=ref,
+        shown=row["shown"],
+        name=tx.keys.open_text("person", f"person|name|{ref.id}", row["name"]),
+        document_kind=row["document_kind"],
+        number=tx.keys.open_text("person", f"person|document|{ref.id}", row["document"]),
+        gender=row["gender"],
+        born=row["born"],
+        nation=row["nation"],
+    )
+
+
+def enrol(tx: Tx, ref: PersonRef, enrolment: Enrolment, since: date) -> None:
+    """From `since` on the person is enrolled so; what was in force ends the day before. Refuses a start before a later stretch."""
+    if tx.one(SQL.lock_person, book=ref.book, id=ref.id) is None:
+        raise Refusal("people.unknown")
+    if tx.one(SQL.later_enrolment, book=ref.book, person=ref.id, since=since):
+        raise Refusal("people.enrolment_order", since=since.isoformat())
+    tx.run(SQL.close_enrolment, book=ref.book, person=ref.id, last=since - timedelta(days=1))
+    tx.run(
+        SQL.add_enrolment,
+        book=ref.book,
+        person=ref.id,
+        valid_from=since,
+        scheme=enrolment.scheme,
+        region=enrolment.region,
+        base=enrolment.base,
+        psn_type=enrolment.psn_type or {"active": "1101", "retired": "1201", "resident": "1501"}[enrolment.base],
+        status=enrolment.status,
+        retired_on=enrolment.retired_on,
+        family_doctor=enrolment.family_doctor,
+        staff_group=enrolment.staff_group,
+    )
+    audit.write(tx, ref.book, "enrol", ref.id, detail={"since": since.isoformat(), "status": enrolment.status})
+
+
+def enrolled(tx: Tx, ref: PersonRef, on: date) -> Enrolment:
+    """The enrolment in force on a day; refuses a day without one."""
+    row = tx.one(SQL.enrolment_on, book=ref.book, person=ref.id, on=on)
+    if row is None:
+        raise Refusal("people.not_enrolled", fact=on.isoformat())
+    return Enrolment(**row)
+
+
+def bring_sums(tx: Tx, ref: PersonRef, year: int, *, in_policy: int, fund: int, supplement: int, deductible: int) -> None:
+    """What a year had seen before this system took the person over, in fen."""
+    tx.run(
+        SQL.set_year,
+        book=ref.book,
+        person=ref.id,
+        year=year,
+        in_policy=in_policy,
+        fund=fund,
+        supplement=supplement,
+        deductible=deductible,
+    )

@@ -1,0 +1,117 @@
+-- add_person --
+-- A person's own row.
+insert into person (book, id, shown, name, document_kind, document, gender, born)
+values (%(book)s, %(id)s, %(shown)s, %(name)s, %(document_kind)s, %(document)s, %(gender)s, %(born)s)
+
+-- add_document --
+-- The directory entry; nothing when the document belongs to somebody already.
+insert into person_by_document (blind, book, person) values (%(blind)s, %(book)s, %(person)s) on conflict do nothing
+
+-- find_by_document --
+-- Who has this document.
+select book, person from person_by_document where blind = %(blind)s
+
+-- person --
+-- A person by id.
+select book, id, shown, name, document_kind, document, gender, born, nation, died_on from person where book = %(book)s and id = %(id)s
+
+-- lock_person --
+-- The row that changes of a person's enrolment and relations queue behind.
+select id from person where book = %(book)s and id = %(id)s for update
+
+-- enrolment_on --
+-- The stretch of enrolment in force on a day.
+select valid_from, valid_to, scheme, region, base, psn_type, status, retired_on, family_doctor, staff_group from enrolment
+where book = %(book)s and person = %(person)s and valid_from <= %(on)s and (valid_to is null or valid_to >= %(on)s)
+order by valid_from desc limit 1
+
+-- close_enrolment --
+-- End what is in force the day before a new stretch begins.
+update enrolment set valid_to = %(last)s
+where book = %(book)s and person = %(person)s and valid_from <= %(last)s and (valid_to is null or valid_to > %(last)s)
+
+-- later_enrolment --
+-- Whether a stretch begins on or after a day.
+select valid_from from enrolment where book = %(book)s and person = %(person)s and valid_from >= %(since)s limit 1
+
+-- add_enrolment --
+-- A stretch of enrolment, open-ended.
+insert into enrolment (book, person, valid_from, scheme, region, base, psn_type, status, retired_on, family_doctor, staff_group)
+values (%(book)s, %(person)s, %(valid_from)s, %(scheme)s, %(region)s, %(base)s, %(psn_type)s, %(status)s, %(retired_on)s,
+        %(family_doctor)s, %(staff_group)s)
+
+-- set_year --
+-- The sums a person brings along from before.
+insert into insured_year (book, person, year, in_policy, fund, supplement, deductible, version)
+values (%(book)s, %(person)s, %(year)s, %(in_policy)s, %(fund)s, %(supplement)s, %(deductible)s, 1)
+
+-- add_bond --
+-- A family account; nothing when the pair is bound already.
+insert into family_bond (book, id, member, binder, relation, bound_at)
+values (%(book)s, %(id)s, %(member)s, %(binder)s, %(relation)s, %(at)s) on conflict do nothing
+
+-- bond_between --
+-- The living family account by which one person may show the other's code.
+select id, version, relation from family_bond where book = %(book)s and member = %(member)s and binder = %(binder)s and ended_at is null
+
+-- end_bond --
+-- The family account is over; its version moves, so that codes and tokens made by it die.
+update family_bond set ended_at = %(at)s, version = version + 1 where book = %(book)s and id = %(id)s and ended_at is null
+
+-- add_aid --
+-- An authorisation; nothing when the pair has one already.
+insert into aid (book, id, receiver, giver_book, giver, relation, status, filed_at, bound_at, valid_to, quota, settlement_cap, rank, uses)
+values (%(book)s, %(id)s, %(receiver)s, %(giver_book)s, %(giver)s, %(relation)s, 'active', %(filed_at)s, %(bound_at)s, %(valid_to)s,
+        %(quota)s, %(settlement_cap)s, %(rank)s, %(uses)s) on conflict do nothing
+
+-- add_aid_given --
+-- The same from the giver's side.
+insert into aid_given (book, giver, receiver_book, aid) values (%(book)s, %(giver)s, %(receiver_book)s, %(aid)s)
+
+-- aid --
+-- One authorisation.
+select book, id, receiver, giver_book, giver, relation, status, bound_at, quota, used, version from aid where book = %(book)s and id = %(id)s
+
+-- end_aid --
+-- The authorisation is over; money already paid under it still returns to the giver on a refund.
+update aid set status = %(status)s, ended_at = %(at)s, version = version + 1
+where book = %(book)s and id = %(id)s and status in ('pending', 'active', 'locked')
+
+-- revoke_codes --
+-- A new code for the same presenter and person ends the one before.
+update code set revoked_at = %(at)s where presenter = %(presenter)s and person = %(person)s and used_at is null and revoked_at is null
+
+-- add_code --
+-- A code, by its keyed hash only.
+insert into code (hash, book, person, presenter_book, presenter, bond, bond_version, chosen, purpose, place, issued_at, expires_at)
+values (%(hash)s, %(book)s, %(person)s, %(presenter_book)s, %(presenter)s, %(bond)s, %(bond_version)s, %(chosen)s, %(purpose)s,
+        %(place)s, %(issued_at)s, %(expires_at)s)
+
+-- use_code --
+-- Use is one statement: of many readers at once exactly one gets a row.
+update code set used_at = %(at)s, used_by = %(by)s
+where hash = %(hash)s and used_at is null and revoked_at is null and expires_at > %(at)s
+returning book, person, presenter, bond, bond_version, chosen
+
+-- code --
+-- What became of a code.
+select used_at, used_by, revoked_at, expires_at from code where hash = %(hash)s
+
+-- add_token --
+-- What a code became at one institution.
+insert into visit_token (hash, code, institution, operator, book, person, presenter, bond, bond_version, chosen, issued_at, expires_at)
+values (%(hash)s, %(code)s, %(institution)s, %(operator)s, %(book)s, %(person)s, %(presenter)s, %(bond)s, %(bond_version)s, %(chosen)s,
+        %(at)s, %(expires_at)s)
+
+-- token --
+-- A visit token.
+select institution, operator, book, person, presenter, bond, bond_version, chosen, issued_at, expires_at from visit_token where hash = %(hash)s
+
+-- say --
+-- A message told to a person.
+insert into message (book, id, person, about, text, channel, at)
+values (%(book)s, %(id)s, %(person)s, %(about)s, %(text)s, %(channel)s, %(at)s)
+
+-- token_of_code --
+-- The token a code became.
+select book, person, expires_at from visit_token where code = %(code)s

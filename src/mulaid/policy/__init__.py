@@ -1,0 +1,1 @@
+"""The law: pure. No clock, no database, no network; facts and packs in, a decision with its reasons out."""

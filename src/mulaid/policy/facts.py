@@ -1,0 +1,137 @@
+"""What the law needs to know about one bill, as plain values; what was known is stored with the decision and replays it.
+
+All amounts are fen. Moments are Shanghai texts `yyyy-mm-ddThh:mm:ss…`, which sort as they happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Bill lines of one tag added up. `tag` is empty for ordinary care, else a word of docs/packs.md 4.2 or `vaccine:NAME`."""
+
+    tag: str
+    in_policy: int
+    upfront: int
+    over_limit: int
+    self_funded: int
+
+    @property
+    def total(self) -> int:
+        """What these lines cost."""
+        return self.in_policy + self.upfront + self.over_limit + self.self_funded
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """The insured person who was treated, as enrolled on the day of care."""
+
+    region: str
+    base: str
+    status: str
+    born: date
+    retired_on: date | None = None
+    family_doctor: bool = False
+
+    @property
+    def employee(self) -> bool:
+        """Whether the person is in the employee scheme, the only one with a personal account."""
+        return self.base != "resident"
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """What the patient's insured year had seen before this bill."""
+
+    in_policy: int = 0
+    fund: int = 0
+    supplement: int = 0
+    deductible: int = 0
+    deducted_here_today: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Giver:
+    """One authorisation by which a relative's account may pay for the patient, and what that account holds."""
+
+    aid: str
+    person: str
+    shown: str
+    relation: str
+    region: str
+    status: str
+    filed: str
+    bound: str
+    account: int
+    current_year: int = 0
+    frozen: int = 0
+    suspended_since_bound: str | None = None
+    quota_left: int | None = None
+    settlement_cap: int | None = None
+    rank: int | None = None
+    uses: frozenset[str] = frozenset({"outpatient", "pharmacy", "inpatient"})
+    group: str | None = None
+    until: str | None = None
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a decision rests on besides the packs in force."""
+
+    on: date
+    use: str
+    level: str
+    patient: Patient
+    portions: tuple[Portion, ...]
+    account: int
+    current_year: int
+    givers: tuple[Giver, ...] = ()
+    year: Year = Year()
+    use_accounts: bool = True
+
+    @property
+    def total(self) -> int:
+        """The bill."""
+        return sum(portion.total for portion in self.portions)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON types; `read` turns them back into the same facts."""
+        body = asdict(self)
+        body["on"] = self.on.isoformat()
+        body["patient"]["born"] = self.patient.born.isoformat()
+        body["patient"]["retired_on"] = self.patient.retired_on.isoformat() if self.patient.retired_on else None
+        for giver in body["givers"]:
+            giver["uses"] = sorted(giver["uses"])
+        return body
+
+
+def read(body: Mapping[str, Any]) -> Facts:
+    """Facts from their stored or gathered JSON."""
+    patient = body["patient"]
+    return Facts(
+        on=date.fromisoformat(body["on"]),
+        use=body["use"],
+        level=body["level"],
+        patient=Patient(
+            region=patient["region"],
+            base=patient["base"],
+            status=patient["status"],
+            born=date.fromisoformat(patient["born"]),
+            retired_on=date.fromisoformat(patient["retired_on"]) if patient.get("retired_on") else None,
+            family_doctor=patient.get("family_doctor", False),
+        ),
+        portions=tuple(
+            Portion(row["tag"], row["in_policy"], row["upfront"], row["over_limit"], row["self_funded"]) for row in body["portions"]
+        ),
+        account=body["account"],
+        current_year=body["current_year"],
+        givers=tuple(Giver(**{**row, "uses": frozenset(row["uses"])}) for row in body["givers"]),
+        year=Year(**body["year"]),
+        use_accounts=body["use_accounts"],
+    )

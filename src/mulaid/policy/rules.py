@@ -1,0 +1,217 @@
+"""The kinds of rule: how a deductible is taken, who may give, in which order. The numbers are in the packs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from mulaid.money import Fen, half_up, share
+from mulaid.policy.facts import Facts, Giver, Patient, Portion, Year
+from mulaid.policy.pack import Pack
+from mulaid.policy.parameters import ALL_LEVELS
+
+FALLBACK = {
+    "primary": ("primary", "L1", ALL_LEVELS),
+    "L1": ("L1", ALL_LEVELS),
+    "L2": ("L2", ALL_LEVELS),
+    "L3": ("L3", ALL_LEVELS),
+    "L3P": ("L3P", "L3", ALL_LEVELS),
+    "pharmacy": ("pharmacy", ALL_LEVELS),
+}
+
+
+def classes_of(pack: Pack, facts: Facts) -> list[str]:
+    """The classes whose rows apply to the patient, the finest first, the base class last."""
+    patient = facts.patient
+    age = _age(patient, facts)
+    fitting = [
+        finer.name
+        for finer in pack["person_classes"]
+        if finer.base == patient.base
+        and finer.min_age <= age <= finer.max_age
+        and (finer.retired_before is None or (patient.retired_on is not None and patient.retired_on < finer.retired_before))
+        and (finer.family_doctor is None or finer.family_doctor == patient.family_doctor)
+    ]
+    return [*fitting, patient.base]
+
+
+def _age(patient: Patient, facts: Facts) -> int:
+    born, on = patient.born, facts.on
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+def row(table: Mapping[str, Mapping[str, Any]], classes: Sequence[str], level: str) -> Any:
+    """The entry of a table by class and level, or None where the table is silent."""
+    for name in classes:
+        levels = table.get(name)
+        if levels is not None:
+            for key in FALLBACK[level]:
+                if key in levels:
+                    return levels[key]
+    return None
+
+
+def ratio_at(table: Mapping[str, Mapping[str, Decimal]], classes: Sequence[str], level: str) -> Decimal:
+    """The fund's share; a pharmacy without a row of its own gets nothing, whatever the other levels get."""
+    if level == "pharmacy" and not any("pharmacy" in table.get(name, ()) for name in classes):
+        return Decimal(0)
+    found = row(table, classes, level)
+    return found if found is not None else Decimal(0)
+
+
+def fund_pays_here(pack: Pack, classes: Sequence[str], level: str) -> bool:
+    """Whether the fund shares in this class's bills at this level at all, in any band."""
+    return any(ratio_at(band.ratios, classes, level) for band in pack["outpatient_ratio"])
+
+
+def deductible_due(pack: Pack, facts: Facts, classes: Sequence[str]) -> Fen:
+    """What is still to be borne by the patient before the fund pays, before looking at the size of this bill."""
+    mode = pack["outpatient_deductible_mode"]
+    if mode == "none":
+        return 0
+    owed: int = row(pack["outpatient_deductible"], classes, facts.level) or 0
+    if mode == "per_visit_day":
+        return 0 if facts.year.deducted_here_today else owed
+    # By level difference the level's own sum is the year's total to reach; one sum a year is the same with equal levels.
+    return max(0, owed - facts.year.deductible)
+
+
+def bands_pay(pack: Pack, year: Year, classes: Sequence[str], level: str, deducted: Fen, eligible: Fen) -> Fen:
+    """The fund's formula over the bands of the year's sum, rounded half up once for the whole line."""
+    bands = pack["outpatient_ratio"]
+    by_fund = pack["tier_basis"] == "fund_paid_sum"
+    reached = Decimal(year.fund) if by_fund else Decimal(year.in_policy + deducted)
+    left, paid = Decimal(eligible), Decimal(0)
+    for place, band in enumerate(bands):
+        upper = Decimal(bands[place + 1].from_fen) if place + 1 < len(bands) else None
+        if upper is not None and reached >= upper:
+            continue
+        ratio = ratio_at(band.ratios, classes, level)
+        if upper is None:
+            slice_ = left
+        elif by_fund:
+            slice_ = min(left, (upper - reached) / ratio) if ratio else left
+        else:
+            slice_ = min(left, upper - reached)
+        paid += slice_ * ratio
+        left -= slice_
+        reached += slice_ * ratio if by_fund else slice_
+        if not left:
+            break
+    return half_up(paid)
+
+
+def prohibited(pack: Pack, portion: Portion) -> bool:
+    """Whether neither fund nor any account may pay these lines."""
+    return portion.tag in pack["prohibited_uses"]
+
+
+def not_from_accounts(pack: Pack, portion: Portion) -> tuple[Fen, str]:
+    """How much of a portion the patient must pay in cash whatever the accounts hold, and the parameter that says so."""
+    if prohibited(pack, portion):
+        return portion.total, "prohibited_uses"
+    outside = portion.upfront + portion.over_limit + portion.self_funded
+    override = pack["account_item_overrides"].get(portion.tag)
+    if override == "deny":
+        return outside, "account_item_overrides"
+    if override == "allow":
+        return 0, ""
+    if portion.tag.startswith("vaccine"):
+        allowed = pack["vaccine_allow_list"]
+        if "all" not in allowed and portion.tag.partition(":")[2] not in allowed:
+            return portion.total, "vaccine_allow_list"
+    if pack["account_scope"] == "in_policy_only":
+        return portion.over_limit + portion.self_funded, "account_scope"
+    return 0, ""
+
+
+def barred(own: Pack, theirs: Pack, facts: Facts, giver: Giver) -> tuple[str, str] | None:
+    """Why an authorisation cannot be used for this bill: (closed reason, parameter), or None when it can.
+
+    `own` is the patient's pack, `theirs` the giver's: what a giver may do is the law of the giver's area.
+    """
+    on = facts.on.isoformat()
+    relation_from = giver.bound[:10]
+    checks: tuple[tuple[bool, str, str], ...] = (
+        (facts.patient.status != "normal" and not own["suspended_member_can_receive"], "member_suspended", "suspended_member_can_receive"),
+        (
+            giver.suspended_since_bound is not None and giver.suspended_since_bound <= on and "suspended" in theirs["auto_release_on"],
+            "relation_not_active",
+            "auto_release_on",
+        ),
+        (giver.status == "suspended" and not theirs["suspended_giver_can_fund"], "giver_suspended", "suspended_giver_can_fund"),
+        (giver.status not in ("normal", "suspended"), "giver_suspended", "auto_release_on"),
+        (giver.group is not None and giver.group in theirs["authoriser_excluded_groups"], "relation_not_eligible", "authoriser_excluded_groups"),
+        (giver.relation not in theirs["mutual_aid_relations"], "relation_not_eligible", "mutual_aid_relations"),
+        (not _delay_over(theirs, facts, relation_from), "relation_not_active", "mutual_aid_effective_delay_days"),
+        (giver.until is not None and giver.until[:10] < on, "relation_not_active", "mutual_aid_valid_period"),
+        (_outside_area(theirs, facts.patient.region, giver.region), "area_not_open", "mutual_aid_area"),
+        (theirs["mutual_aid_mode"] != "draw", "not_drawn_here", "mutual_aid_mode"),
+        (facts.use not in theirs["mutual_aid_use_types"], "use_prohibited", "mutual_aid_use_types"),
+        (facts.use not in giver.uses, "use_prohibited", "mutual_aid_use_types"),
+        (giver.quota_left is not None and giver.quota_left <= 0, "quota_exhausted", "member_quota"),
+    )
+    return next(((reason, parameter) for holds, reason, parameter in checks if holds), None)
+
+
+def _delay_over(pack: Pack, facts: Facts, relation_from: str) -> bool:
+    delay = pack["mutual_aid_effective_delay_days"]
+    if not delay:
+        return relation_from <= facts.on.isoformat()
+    started = facts.on.fromisoformat(relation_from)
+    return (facts.on - started).days >= delay
+
+
+def _outside_area(pack: Pack, patient_region: str, giver_region: str) -> bool:
+    area = pack["mutual_aid_area"]
+    if area == "nation":
+        return False
+    digits = 4 if area == "pooling_area" else 2
+    return patient_region[:digits] != giver_region[:digits]
+
+
+def usable(pack: Pack, giver: Giver) -> tuple[Fen, str]:
+    """What one giver's account may pay towards one settlement, and the parameter that bounds it below the whole balance."""
+    balance = giver.account
+    if pack["authoriser_account_part"] == "whole":
+        balance += giver.current_year
+    floor, reserve = pack["authoriser_balance_floor"], share(balance, pack["authoriser_reserve_ratio"])
+    bounds = [
+        (balance - max(floor, reserve) - giver.frozen, "authoriser_balance_floor" if floor >= reserve else "authoriser_reserve_ratio"),
+        (giver.account, ""),
+    ]
+    for limit, parameter in (
+        (giver.settlement_cap, "settlement_cap_per_member"),
+        (pack["settlement_cap_per_member"], "settlement_cap_per_member"),
+        (giver.quota_left, "member_quota"),
+    ):
+        if limit is not None:
+            bounds.append((limit, parameter))
+    limit, parameter = min(bounds, key=lambda bound: bound[0])
+    if limit == balance:
+        parameter = ""
+    return max(0, limit), parameter
+
+
+Key = Callable[[Giver], tuple[Any, ...]]
+
+
+def in_order(pack: Pack, facts: Facts) -> list[Giver]:
+    """The givers in the order the patient's region charges them; a pick by the patient counts where the region lets one pick."""
+    by: dict[str, Key] = {
+        "filing_time": lambda g: (g.filed, g.aid),
+        "binding_time_asc": lambda g: (g.bound, g.aid),
+        "local_then_binding": lambda g: (g.region != facts.patient.region, g.bound, g.aid),
+        "balance_desc_name": lambda g: (-g.account - g.current_year, g.shown, g.aid),
+        "user_rank": lambda g: (g.rank if g.rank is not None else 10**6, g.bound, g.aid),
+        "payer_choice": lambda g: (not g.chosen, g.bound, g.aid),
+    }
+    kind = pack["authoriser_order"]
+    if kind == "binding_time_desc":
+        givers = sorted(facts.givers, key=lambda g: (g.bound, g.aid), reverse=True)
+    else:
+        givers = sorted(facts.givers, key=by[kind])
+    if pack["max_authorisers_per_settlement"] is not None:
+        givers.sort(key=lambda g: not g.chosen)
+    return givers

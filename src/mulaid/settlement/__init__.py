@@ -1,0 +1,1 @@
+"""Money moves: visits and their bill lines, settlements and refunds."""

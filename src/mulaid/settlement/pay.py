@@ -1,0 +1,433 @@
+"""Settlements and refunds: gather what the law needs, let the law decide, record what was decided with its trace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import namedtuple_row
+
+from mulaid import audit, outbox, refs
+from mulaid.calendar import business_date
+from mulaid.crypto import digest
+from mulaid.db import Row, Tx
+from mulaid.ledger import chart
+from mulaid.ledger.journal import SQL as LEDGER
+from mulaid.ledger.journal import reverse
+from mulaid.money import Fen, yuan
+from mulaid.people.enrolment import PersonRef
+from mulaid.policy import facts as fact
+from mulaid.policy import split
+from mulaid.policy.facts import Facts, Portion
+from mulaid.policy.pack import Library, Pack
+from mulaid.refusal import Refusal
+from mulaid.settlement.visit import SQL, Institution
+
+Key = tuple[int, str, str, str]
+ORDER_BY_BALANCE = "balance_desc_name"
+MOVED = "ML001"
+
+
+class Moved(Exception):
+    """Something the decision rests on changed before it was recorded; nothing was left behind. Gather again."""
+
+
+class Stored(NamedTuple):
+    """An answer kept under a key."""
+
+    body_hash: bytes
+    answer: str
+    refused: bool
+    subject: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What an institution asks to settle. Without a `visit` (pharmacies) it brings its own portions and day.
+
+    `declared` are amounts the institution states, by interface name, to compare with the lines; `token` the visit token shown.
+    """
+
+    library: Library
+    institution: Institution
+    person: PersonRef
+    infno: str
+    msgid: str
+    visit: UUID | None = None
+    batch: str = ""
+    on: date | None = None
+    portions: Sequence[Portion] = ()
+    declared: Mapping[str, Fen] | None = None
+    use_accounts: bool = True
+    insutype: str = ""
+    med_type: str = ""
+    token: str = ""
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What one look at the database brought: the stored answer of a repeat, or the facts and what must not move."""
+
+    stored: Stored | None
+    row: Any = None
+    facts_text: str = ""
+    facts: Facts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A decision about a bill, ready to be recorded and presented."""
+
+    id: UUID
+    visit: UUID
+    bill: Bill
+    row: Any
+    facts: Facts
+    decision: split.Decision
+    packs: Mapping[str, Pack]
+
+    @property
+    def own_balance_after(self) -> Fen:
+        """What the patient's own accounts hold afterwards: `balc` of the national interface."""
+        facts, decision = self.facts, self.decision
+        return facts.account + facts.current_year - decision.account - decision.current_year
+
+    @property
+    def portion(self) -> Portion:
+        """The bill in four parts."""
+        rows = self.facts.portions
+        return Portion(
+            "", sum(r.in_policy for r in rows), sum(r.upfront for r in rows), sum(r.over_limit for r in rows), sum(r.self_funded for r in rows)
+        )
+
+
+Present = Callable[[Settled], tuple[str, str]]
+
+
+def gather(tx: Tx, bill: Bill, key: Key | None, *, lock: bool) -> Gathered:
+    """One call: the stored answer of a repeated key, or every fact. Refuses what the facts themselves forbid."""
+    home, door, caller, name = key or (0, None, None, None)
+    portions = None if bill.visit else json.dumps([_portion_row(portion) for portion in bill.portions])
+    with tx.connection.cursor(row_factory=namedtuple_row) as cursor:
+        row = cursor.execute(
+            SQL.gather,
+            {
+                "home": home,
+                "door": door,
+                "caller": caller,
+                "key": name,
+                "book": bill.person.book,
+                "person": bill.person.id,
+                "visit": bill.visit,
+                "batch": bill.batch,
+                "institution": bill.institution.code,
+                "on": bill.on,
+                "portions": portions,
+                "use": "pharmacy" if bill.institution.pharmacy else "outpatient",
+                "level": bill.institution.level,
+                "use_accounts": bill.use_accounts,
+                "token": digest(bill.token.encode()) if bill.token else None,
+                "at": tx.at,
+                "lock": lock,
+            },
+        ).fetchone()
+    assert row is not None, "a function with OUT parameters answers one row"
+    if row.stored is not None:
+        found = _stored(tx, home, str(door), str(caller), str(name))
+        return Gathered(found)
+    if row.problem:
+        told = row.problem_fact
+        if row.problem == "settlement.already":
+            told = refs.show(refs.SETTLEMENT, UUID(told))
+        raise Refusal(row.problem, fact=told)
+    return Gathered(None, row, row.facts, fact.read(json.loads(row.facts)))
+
+
+def _portion_row(portion: Portion) -> dict[str, Any]:
+    return {
+        "tag": portion.tag,
+        "in_policy": portion.in_policy,
+        "upfront": portion.upfront,
+        "over_limit": portion.over_limit,
+        "self_funded": portion.self_funded,
+    }
+
+
+def _stored(tx: Tx, book: int, door: str, caller: str, name: str) -> Stored:
+    row = tx.one(
+        "select body_hash, answer, refused, subject from command"
+        " where book = %(book)s and door = %(door)s and caller = %(caller)s and key = %(key)s",
+        book=book,
+        door=door,
+        caller=caller,
+        key=name,
+    )
+    assert row is not None, "a key that was seen has a row"
+    return Stored(row["body_hash"], row["answer"], row["refused"], row["subject"])
+
+
+def decide(tx: Tx, bill: Bill, gathered: Gathered) -> Settled:
+    """The law's decision on gathered facts. Refuses an insurance type or amounts that disagree with what is known."""
+    facts, row = gathered.facts, gathered.row
+    assert facts is not None
+    if bill.insutype and bill.insutype != row.insutype:
+        raise Refusal("settlement.wrong_insurance", given=bill.insutype, found=row.insutype)
+    packs = packs_for(bill.library, facts)
+    settled = Settled(
+        id=refs.mint(bill.person.book, tx.at),
+        visit=bill.visit or refs.mint(bill.person.book, tx.at),
+        bill=bill,
+        row=row,
+        facts=facts,
+        decision=split.decide(packs, facts),
+        packs=packs,
+    )
+    _compare(bill, settled.portion)
+    return settled
+
+
+def packs_for(library: Library, facts: Facts) -> dict[str, Pack]:
+    """The packs in force on the day of care for the patient's region and every giver's."""
+    return {region: library.in_force(region, facts.on) for region in {facts.patient.region, *(giver.region for giver in facts.givers)}}
+
+
+def _compare(bill: Bill, portion: Portion) -> None:
+    declared = bill.declared or {}
+    total = declared.get("medfee_sumamt")
+    if total is not None and total != portion.total:
+        raise Refusal("settlement.total_differs", given=yuan(total), found=yuan(portion.total))
+    found = {
+        "fulamt_ownpay_amt": portion.self_funded,
+        "overlmt_selfpay": portion.over_limit,
+        "preselfpay_amt": portion.upfront,
+        "inscp_scp_amt": portion.in_policy,
+    }
+    for field, fen in found.items():
+        given = declared.get(field)
+        if given is not None and given != fen:
+            raise Refusal("settlement.part_differs", field=field, given=yuan(given), found=yuan(fen))
+
+
+class _Draw(NamedTuple):
+    """Money out of one purse. `keep` must stay in it; `no` is the purse's last number where the decision rests on its balance."""
+
+    book: int
+    holder: UUID
+    kind: int
+    fen: Fen
+    keep: Fen
+    no: int | None
+    journal: UUID
+
+
+def record(
+    tx: Tx, bill: Bill, gathered: Gathered, settled: Settled, present: Present, key: tuple[int, str, str, str, bytes]
+) -> str | None:
+    """One call: everything that was decided, or Moved. Returns the stored answer's text, None when the key was answered meanwhile."""
+    keep_packs(tx, settled.packs.values())
+    text, output = present(settled)
+    home, door, caller, name, body_hash = key
+    decision, row, book = settled.decision, settled.row, bill.person.book
+    draws = _draws(tx, settled)
+    accounts, fens, kinds = _legs(settled)
+    guards = [row.guard["givers"][settled.facts.givers.index(giver)] for giver, _ in decision.aid]
+    values = {
+        "home": home,
+        "door": door,
+        "caller": caller,
+        "key": name,
+        "hash": body_hash,
+        "answer": text,
+        "book": book,
+        "id": settled.id,
+        "visit": settled.visit,
+        "new_visit": bill.visit is None,
+        "visit_version": row.guard["visit"],
+        "person": bill.person.id,
+        "institution": bill.institution.code,
+        "infno": bill.infno,
+        "msgid": bill.msgid,
+        "batch": bill.batch,
+        "number": bill.number,
+        "insutype": row.insutype,
+        "med_type": bill.med_type,
+        "on": settled.facts.on,
+        "day": business_date(tx.at),
+        "at": tx.at,
+        "amounts": [
+            decision.total, decision.pool, decision.supplement, decision.current_year, decision.account, decision.aid_total,
+            decision.cash, decision.deductible, decision.in_policy_counted,
+        ],
+        "facts": gathered.facts_text,
+        "steps": json.dumps([step.as_json() for step in decision.steps], ensure_ascii=False, separators=(",", ":")),
+        "packs": json.dumps({region: pack.digest for region, pack in settled.packs.items()}),
+        "output": output,
+        "year_version": row.guard["year"],
+        "presenter": row.presenter,
+        "actor": f"{tx.by.channel}:{tx.by.name}",
+        "audit": refs.mint(book, tx.at),
+        "news": refs.mint(book, tx.at),
+        "accounts": accounts,
+        "fens": fens,
+        "kinds": kinds,
+        "draw_books": [draw.book for draw in draws],
+        "draw_holders": [draw.holder for draw in draws],
+        "draw_kinds": [draw.kind for draw in draws],
+        "draw_fens": [draw.fen for draw in draws],
+        "draw_keeps": [draw.keep for draw in draws],
+        "draw_nos": [draw.no for draw in draws],
+        "draw_journals": [draw.journal for draw in draws],
+        "aids": [UUID(giver.aid) for giver, _ in decision.aid],
+        "aid_versions": [guard["version"] for guard in guards],
+        "aid_fens": [fen for _, fen in decision.aid],
+    }  # fmt: skip
+    try:
+        done = tx.connection.execute(SQL.record, values).fetchone()
+    except psycopg.Error as error:
+        if error.sqlstate != MOVED:
+            raise
+        raise Moved(str(error)) from None
+    return text if done is not None and done[0] == "done" else None
+
+
+def _draws(tx: Tx, settled: Settled) -> list[_Draw]:
+    """The purses a decision draws on, in (book, holder, kind) order so that two families cannot wait for each other."""
+    decision, person, guard = settled.decision, settled.bill.person, settled.row.guard
+    draws = []
+    for kind, fen, no in ((chart.OWN, decision.account, guard["own"]), (chart.CURRENT_YEAR, decision.current_year, guard["current_year"])):
+        if fen:
+            draws.append(_Draw(person.book, person.id, kind, fen, 0, no, settled.id))
+    limited = {step.detail["aid"] for step in decision.steps if step.what == "aid" and step.detail["limited"]}
+    by_balance = settled.packs[settled.facts.patient.region]["authoriser_order"] == ORDER_BY_BALANCE
+    for giver, fen in decision.aid:
+        pack, its = settled.packs[giver.region], guard["givers"][settled.facts.givers.index(giver)]
+        # A giver's account may have moved since it was read, as long as the same decision would still be made: enough is left above
+        # floor, reserve and frozen quota. Where the balance itself decided, it must not have moved at all.
+        exact = by_balance or giver.aid in limited or pack["authoriser_reserve_ratio"] > 0
+        keep = pack["authoriser_balance_floor"] + giver.frozen
+        journal = settled.id if its["book"] == person.book else refs.mint(its["book"], tx.at)
+        draws.append(_Draw(its["book"], UUID(giver.person), chart.OWN, fen, keep, its["no"] if exact else None, journal))
+    return sorted(draws)
+
+
+def _legs(settled: Settled) -> tuple[list[str], list[Fen], list[str]]:
+    """The journal of the patient's book: who pays, and the institution that is owed the bill."""
+    decision, bill, guard = settled.decision, settled.bill, settled.row.guard
+    region = settled.facts.patient.region
+    legs: list[tuple[str, Fen, str]] = [
+        (chart.fund(decision.pool_fund, region), -decision.pool, "pool"),
+        (chart.fund(split.SUPPLEMENT, region), -decision.supplement, "supplement"),
+        (chart.purse(bill.person.id, chart.CURRENT_YEAR), -decision.current_year, "current_year"),
+        (chart.purse(bill.person.id, chart.OWN), -decision.account, "own"),
+    ]
+    for giver, fen in decision.aid:
+        book = guard["givers"][settled.facts.givers.index(giver)]["book"]
+        account = chart.purse(UUID(giver.person), chart.OWN) if book == bill.person.book else chart.clearing(book)
+        legs.append((account, -fen, "aid"))
+    legs.append((chart.cash(bill.institution.code), -decision.cash, "cash"))
+    legs.append((chart.institution(bill.institution.code), decision.total, "bill"))
+    told = [leg for leg in legs if leg[1]]
+    return [leg[0] for leg in told], [leg[1] for leg in told], [leg[2] for leg in told]
+
+
+_kept: set[tuple[str, str]] = set()
+
+
+def keep_packs(tx: Tx, packs: Sequence[Pack] | Any) -> None:
+    """Make sure the values of a decision can be read back by their digest for ever; once a process and database."""
+    for pack in packs:
+        mark = (tx.connection.info.dsn, pack.digest)
+        if mark not in _kept:
+            tx.run(SQL.keep_pack, digest=pack.digest, region=pack.region, name=pack.name, body=pack.as_json())
+            _kept.add(mark)
+
+
+def find(tx: Tx, settlement: UUID) -> Row:
+    """A settlement's row; refuses a number nobody has."""
+    row = tx.one(SQL.settlement, book=refs.book_of(settlement), id=settlement)
+    if row is None:
+        raise Refusal("settlement.unknown")
+    return row
+
+
+def refund(
+    tx: Tx,
+    settlement: UUID,
+    *,
+    institution: Institution,
+    person: UUID | None,
+    visit: UUID | None,
+    infno: str,
+    msgid: str,
+    output: Callable[[Row, UUID], str],
+) -> tuple[UUID, Row]:
+    """Return a settlement whole: every leg to where it came from, even if an authorisation has ended since.
+
+    Refuses another institution's, another person's or visit's, one that is refunded, and a refund. Returns the refund and the original.
+    """
+    book = refs.book_of(settlement)
+    row = tx.one(SQL.lock_settlement, book=book, id=settlement)
+    if row is None:
+        raise Refusal("settlement.unknown")
+    if row["institution"] != institution.code:
+        raise Refusal("settlement.other_institution")
+    if (person is not None and row["person"] != person) or (visit is not None and row["visit"] != visit):
+        raise Refusal("settlement.other_person")
+    if row["refunds"] is not None:
+        raise Refusal("settlement.is_refund")
+    if row["refunded_by"] is not None:
+        raise Refusal("settlement.refunded")
+    ref = refs.mint(book, tx.at)
+    journals = [reverse(tx, journal, "refund", settlement=ref) for journal in _in_lock_order(tx, row)]
+    tx.run(
+        SQL.add_refund,
+        book=book,
+        id=ref,
+        original=settlement,
+        infno=infno,
+        msgid=msgid,
+        day=business_date(tx.at),
+        at=tx.at,
+        answer=output(row, ref),
+        journals=journals,
+        journal_books=[refs.book_of(journal) for journal in journals],
+    )
+    tx.run(SQL.mark_refunded, book=book, id=settlement, refund=ref)
+    tx.run(
+        SQL.lessen_year,
+        book=book,
+        person=row["person"],
+        year=row["service_date"].year,
+        counted=row["counted"],
+        pool=row["pool"],
+        supplement=row["supplement"],
+        deductible=row["deductible"],
+    )
+    for aid, fen in aid_of(row):
+        tx.run(SQL.lessen_aid, book=book, id=aid, fen=fen)
+    audit.write(tx, book, "refund", settlement, behalf_of=row["person"], purpose=infno)
+    outbox.put(tx, book, "refunded", {"settlement": str(ref)})
+    tx.subject = ref
+    return ref, row
+
+
+def _in_lock_order(tx: Tx, row: Row) -> list[UUID]:
+    """A settlement's journals by (book, first purse): the order in which settlements take the same purses."""
+    keyed = []
+    for book, journal in zip(row["journal_books"], row["journals"], strict=True):
+        found = tx.one(LEDGER.journal, book=book, id=journal)
+        purses = [key for account in (found or {"accounts": []})["accounts"] if (key := chart.purse_key(account))]
+        keyed.append((book, min(purses, default=(UUID(int=0), 0)), journal))
+    return [journal for _, _, journal in sorted(keyed)]
+
+
+def aid_of(row: Row) -> list[tuple[UUID, Fen]]:
+    """Which authorisation paid how much of a settlement, as its trace tells."""
+    steps = (split.Step(*step) for step in row["steps"])
+    return [(UUID(step.detail["aid"]), step.fen) for step in steps if step.what == "aid"]

@@ -1,0 +1,124 @@
+-- gather --
+-- Everything the law needs to know about a bill, and what must not move before it is recorded.
+select * from settlement_gather(%(home)s, %(door)s, %(caller)s, %(key)s, %(book)s, %(person)s, %(visit)s, %(batch)s, %(institution)s,
+    %(on)s, %(portions)s, %(use)s, %(level)s, %(use_accounts)s, %(token)s, %(at)s, %(lock)s)
+
+-- record --
+-- Carry a decision out, all of it or nothing.
+select settlement_record(%(home)s, %(door)s, %(caller)s, %(key)s, %(hash)s, %(answer)s,
+    %(book)s, %(id)s, %(visit)s, %(new_visit)s, %(visit_version)s, %(person)s, %(institution)s,
+    %(infno)s, %(msgid)s, %(batch)s, %(number)s, %(insutype)s, %(med_type)s,
+    %(on)s, %(day)s, %(at)s, %(amounts)s, %(facts)s, %(steps)s, %(packs)s, %(output)s,
+    %(year_version)s, %(presenter)s, %(actor)s, %(audit)s, %(news)s,
+    %(accounts)s, %(fens)s, %(kinds)s,
+    %(draw_books)s, %(draw_holders)s, %(draw_kinds)s::smallint[], %(draw_fens)s, %(draw_keeps)s,
+    %(draw_nos)s, %(draw_journals)s, %(aids)s, %(aid_versions)s, %(aid_fens)s)
+
+-- settlement --
+-- One settlement with what it rests on.
+select * from settlement where book = %(book)s and id = %(id)s
+
+-- lock_settlement --
+-- The same, so that two refunds meet here.
+select * from settlement where book = %(book)s and id = %(id)s for update
+
+-- mark_refunded --
+-- The settlement has its refund.
+update settlement set refunded_by = %(refund)s where book = %(book)s and id = %(id)s and refunded_by is null and refunds is null
+
+-- add_refund --
+-- A refund is a settlement of its own, all amounts negative.
+insert into settlement (book, id, visit, person, institution, infno, msgid, batch, service_date, business_date, settled_at,
+    total, pool, supplement, current_year, account, aid, cash, deductible, counted, facts, steps, packs, answer, journals, journal_books,
+    presenter, refunds)
+select book, %(id)s, visit, person, institution, %(infno)s, %(msgid)s, batch, service_date, %(day)s, %(at)s,
+    -total, -pool, -supplement, -current_year, -account, -aid, -cash, -deductible, -counted, facts, steps, packs, %(answer)s,
+    %(journals)s, %(journal_books)s, presenter, id
+from settlement where book = %(book)s and id = %(original)s
+
+-- lessen_year --
+-- A refund gives the year its room back.
+update insured_year set in_policy = in_policy - %(counted)s, fund = fund - %(pool)s, supplement = supplement - %(supplement)s,
+    deductible = deductible - %(deductible)s, version = version + 1
+where book = %(book)s and person = %(person)s and year = %(year)s
+
+-- lessen_aid --
+-- And the authorisation its quota, even if it has ended since.
+update aid set used = used - %(fen)s where book = %(book)s and id = %(id)s
+
+-- keep_pack --
+-- The values a decision was made with, once a digest.
+insert into pack (digest, region, name, body) values (%(digest)s, %(region)s, %(name)s, %(body)s) on conflict do nothing
+
+-- pack --
+-- A kept pack.
+select body from pack where digest = %(digest)s
+
+-- command_of --
+-- What a caller's earlier request made.
+select subject, refused from command where book = %(book)s and door = %(door)s and caller = %(caller)s and key = %(key)s
+
+-- decisions --
+-- Decisions of a book to replay, by key, a page at a time. Refunds rest on the decision they return.
+select book, id, facts, packs, total, pool, supplement, current_year, account, aid, cash, deductible, counted from settlement
+where book = %(book)s and refunds is null and id > %(after)s order by id limit 500
+
+-- open_visit --
+-- A registration.
+insert into visit (book, id, person, institution, use, number, begun_on, insutype, med_type, presenter, chosen, opened_at)
+values (%(book)s, %(id)s, %(person)s, %(institution)s, %(use)s, %(number)s, %(begun_on)s, %(insutype)s, %(med_type)s, %(presenter)s,
+        %(chosen)s, %(at)s)
+
+-- lock_visit --
+-- The visit whose lines are about to change; settlements that gathered them before will notice.
+select * from visit where book = %(book)s and id = %(id)s for update
+
+-- visit --
+-- A visit.
+select * from visit where book = %(book)s and id = %(id)s
+
+-- touch_visit --
+-- Lines changed.
+update visit set version = version + 1 where book = %(book)s and id = %(id)s
+
+-- cancel_visit --
+-- The registration is withdrawn.
+update visit set cancelled_at = %(at)s, version = version + 1 where book = %(book)s and id = %(id)s and cancelled_at is null
+
+-- set_visit_info --
+-- Diagnoses and the kind of care, as the institution reports them.
+update visit set info = %(info)s, med_type = %(med_type)s where book = %(book)s and id = %(id)s
+
+-- live_settlement --
+-- The settlement of a visit that stands, of one batch or of any.
+select id, batch from settlement
+where book = %(book)s and visit = %(visit)s and refunds is null and refunded_by is null
+  and (%(batch)s::text is null or batch = %(batch)s) limit 1
+
+-- remove_lines --
+-- Lines that were never settled, of one batch or of all.
+delete from fee_line l where l.book = %(book)s and l.visit = %(visit)s and (%(batch)s::text is null or l.batch = %(batch)s)
+  and not exists (select 1 from settlement s where s.book = l.book and s.visit = l.visit and s.batch = l.batch
+                  and s.refunds is null and s.refunded_by is null)
+
+-- lines --
+-- The bill lines of a visit, of one batch or of all.
+select serial, batch, item, name, fen, in_policy, upfront, over_limit, self_funded, grade, tag, detail from fee_line
+where book = %(book)s and visit = %(visit)s and (%(batch)s::text is null or batch = %(batch)s) order by serial
+
+-- items --
+-- Catalogue entries in force on a day.
+select distinct on (code) code, name, grade, upfront, limit_fen, charge, tag from catalogue_item
+where code = any(%(codes)s) and valid_from <= %(on)s and (valid_to is null or valid_to >= %(on)s) order by code, valid_from desc
+
+-- institution --
+-- A designated institution.
+select code, name, kind, region, level, book, profile, enabled from institution where code = %(code)s
+
+-- sign_in --
+-- An operator's day begins.
+insert into sign_in (book, institution, sign_no, operator, signed_at) values (%(book)s, %(institution)s, %(sign_no)s, %(operator)s, %(at)s)
+
+-- sign_out --
+-- And ends.
+update sign_in set ended_at = %(at)s where book = %(book)s and institution = %(institution)s and sign_no = %(sign_no)s

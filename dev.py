@@ -108,9 +108,7 @@ def require_python() -> None:
         return
     for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
         found = shutil.which(f"python3.{minor}")
-        if (
-            found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0
-        ):  # pyenv leaves empty shells
+        if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:  # pyenv leaves empty shells
             os.execv(found, [found, str(ROOT / "dev.py"), *sys.argv[1:]])
     stop(f"Python 3.{OLDEST[1]} to 3.{NEWEST[1]} is needed; this is {platform.python_version()}.")
 

@@ -239,9 +239,7 @@ def test_a_file_that_is_not_keys_is_refused_without_quoting_it(tmp_path: Path, c
     assert ONE.hex()[:16] not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("mode", "fine"), [(0o600, True), (0o400, True), (0o440, True), (0o644, False), (0o660, False)]
-)
+@pytest.mark.parametrize(("mode", "fine"), [(0o600, True), (0o400, True), (0o440, True), (0o644, False), (0o660, False)])
 def test_a_file_open_to_others_is_refused(tmp_path: Path, mode: int, fine: bool) -> None:
     path = write(tmp_path / "key", ONE, mode)
     if fine:

@@ -330,9 +330,7 @@ def _leap(year: int) -> bool:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
-@pytest.mark.parametrize(
-    ("area", "serial"), [("11010", 1), ("010101", 1), ("１10105", 1), ("110105", -1), ("110105", 1000)]
-)
+@pytest.mark.parametrize(("area", "serial"), [("11010", 1), ("010101", 1), ("１10105", 1), ("110105", -1), ("110105", 1000)])
 def test_a_number_cannot_be_made_of_nonsense(area: str, serial: int) -> None:
     with pytest.raises(ValueError, match="area of six digits"):
         make_resident_id(area, TODAY, serial)

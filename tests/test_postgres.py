@@ -379,9 +379,7 @@ def lose_version(server: Server) -> None:
     (server.cluster / "PG_VERSION").unlink()
 
 
-@pytest.mark.parametrize(
-    ("spoil", "words"), [(spoil_version, "made by PostgreSQL 16"), (lose_version, "neither empty nor")]
-)
+@pytest.mark.parametrize(("spoil", "words"), [(spoil_version, "made by PostgreSQL 16"), (lose_version, "neither empty nor")])
 def test_what_is_not_our_cluster_is_left_alone(place: Path, spoil: Callable[[Server], None], words: str) -> None:
     with Server(place / "data", QUICK) as server:
         add_visit(server)

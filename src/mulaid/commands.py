@@ -87,18 +87,21 @@ def alone(db: Database, work: Callable[[Tx], Any], *, at: datetime, by: Actor) -
         return work(tx)
 
 
-def settle(db: Database, key: Key, bill: pay.Bill, present: pay.Present, refuse: Refuse, *, at: datetime, by: Actor) -> Answer:
+def settle(
+    db: Database, key: Key, bill_of: Callable[[Tx], pay.Bill], present: pay.Present, refuse: Refuse, *, at: datetime, by: Actor
+) -> Answer:
     """Settle a bill: gather in one call, decide, record in one call; the first tries without locks, then with.
 
-    `present` turns what was settled into (answer text, business output). Promises and refusals are those of `run`.
+    `bill_of` reads the bill, `present` turns what was settled into (answer text, business output). Promises and refusals are
+    those of `run`.
     """
     for attempt, wait in enumerate(_tries()):
         try:
             if attempt < TRIES // 2:
                 with db.reading(at, by) as tx:
-                    return _settle_once(tx, key, bill, present, lock=False)
+                    return _settle_once(tx, key, bill_of(tx), present, lock=False)
             with _transaction(db, at, by) as tx:
-                return _settle_once(tx, key, bill, present, lock=True)
+                return _settle_once(tx, key, bill_of(tx), present, lock=True)
         except Refusal as refusal:
             if refusal.code == "command.key_reused":
                 raise

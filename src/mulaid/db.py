@@ -5,15 +5,20 @@ Only `commands` begins transactions that write. Everything else receives a `Tx`,
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from functools import partial
 from importlib import resources
 from typing import Any, LiteralString, cast
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row, tuple_row
+from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
 
 from mulaid.crypto import Keys
@@ -78,19 +83,28 @@ class Tx:
 
 
 class Database:
-    """A pool of connections of one role, and what a Tx is made of. Closed by whoever opened it."""
+    """Pools of connections for one process, and what a Tx is made of. Closed by whoever opened it.
 
-    def __init__(self, url: str, keys: Keys, *, role: str | None = None, size: int = 8) -> None:
+    `light` is for rows that need not survive a crash (nonces): its commits do not wait for the disk.
+    """
+
+    def __init__(self, url: str, keys: Keys, *, size: int = 8) -> None:
         self.url, self.keys = url, keys
-        options = "-c search_path=mulaid,public -c timezone=UTC"
-        if role:
-            options += f" -c role={role}"
-        self.pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
-            url,
-            min_size=1,
+        self.pool = self._pool(size, "")
+        self.light = self._pool(2, " -c synchronous_commit=off")
+
+    def _pool(self, size: int, options: str) -> ConnectionPool[psycopg.Connection[Any]]:
+        theirs = conninfo_to_dict(self.url).get("options") or ""
+        return ConnectionPool(
+            self.url,
+            min_size=0,
             max_size=size,
-            kwargs={"autocommit": True, "options": options, "prepare_threshold": 1},
-            check=None,
+            kwargs={
+                "autocommit": True,
+                "options": f"{theirs} -c search_path=mulaid,public -c timezone=UTC{options}",
+                "prepare_threshold": 1,
+            },
+            configure=_configure,
             open=True,
             timeout=10,
         )
@@ -108,3 +122,17 @@ class Database:
     def close(self) -> None:
         """Give all connections back to the server."""
         self.pool.close()
+        self.light.close()
+
+
+def _configure(connection: psycopg.Connection[Any]) -> None:
+    # Amounts in stored messages are decimals with two places; read as float they would not come back as they were.
+    set_json_loads(partial(json.loads, parse_float=Decimal), connection)
+
+
+def process_url(url: str, role: str, *, embedded: bool) -> str:
+    """The address for one process: its own role, by name on the embedded server, else assumed after the operator's log-in."""
+    if embedded:
+        return make_conninfo(url, user=role)
+    options = conninfo_to_dict(url).get("options") or ""
+    return make_conninfo(url, options=f"{options} -c role={role}".strip())

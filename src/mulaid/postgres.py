@@ -246,9 +246,7 @@ class Server:
                 f" Dump it with the program version that made it (pg_dumpall), then restore it into a new folder."
             )
         if self.cluster.exists() and any(self.cluster.iterdir()):
-            raise PostgresTrouble(
-                f"{self.cluster} is neither empty nor a PostgreSQL database. Move it away, then retry."
-            )
+            raise PostgresTrouble(f"{self.cluster} is neither empty nor a PostgreSQL database. Move it away, then retry.")
         progress("making the database")
         for left in self.home.glob("cluster.new-*"):
             shutil.rmtree(left, ignore_errors=True)
@@ -340,12 +338,12 @@ class Server:
                 if self._process is None or self._process.poll() is not None:
                     return False
             elif running.status == "ready":
-                asked = self._call(
-                    self.binary("pg_isready"), "-q", "-h", running.socket, "-p", self._settings["port"], "-t", "5"
-                )
+                asked = self._call(self.binary("pg_isready"), "-q", "-h", running.socket, "-p", self._settings["port"], "-t", "5")
                 if asked.returncode == 0:
                     self._socket = running.socket
                     return True
+                if asked.returncode not in (1, 2):  # it never got as far as asking
+                    raise PostgresTrouble(f"pg_isready does not run here: {(asked.stderr or asked.stdout).strip()}")
             now = time.monotonic()
             if now - told > 1:
                 told = now
@@ -416,9 +414,7 @@ class Server:
         try:
             opened = os.open(self.home / name, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise PostgresTrouble(
-                f"{self.home / name} cannot be written: {error.strerror}. Check its owner."
-            ) from error
+            raise PostgresTrouble(f"{self.home / name} cannot be written: {error.strerror}. Check its owner.") from error
         if self._account:
             owner = self.home.stat()
             os.fchown(opened, owner.st_uid, owner.st_gid)
@@ -573,9 +569,7 @@ def _short_folder() -> Path:
 def _is_postmaster(pid: int, cluster: Path) -> bool:
     """Whether the process is alive and is the server of this cluster; the number alone proves nothing."""
     if not Path("/proc/self/stat").exists():  # macOS
-        shown = subprocess.run(
-            ["ps", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
-        )
+        shown = subprocess.run(["ps", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False)
         state, _, command = shown.stdout.strip().partition(" ")
         return not state.startswith("Z") and f"/postgres -D {cluster} -c" in command
     process = Path("/proc") / str(pid)

@@ -24,6 +24,7 @@ class Settings:
     gateway_port: int
     gateway_workers: int
     profile: str
+    hosts: tuple[str, ...] = ()
 
     @property
     def keys_path(self) -> Path:
@@ -48,6 +49,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         gateway_port=_whole(environment, "MULAID_GATEWAY_PORT", 8100, 65535),
         gateway_workers=_whole(environment, "MULAID_GATEWAY_WORKERS", 2, 64),
         profile=profile,
+        hosts=tuple(environment.get("MULAID_HOSTS", "").split()),
     )
 
 

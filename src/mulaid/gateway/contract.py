@@ -189,10 +189,7 @@ def contract() -> Contract:
         for entry in folder.iterdir()
         if entry.name.endswith(".toml")
     }
-    codes = {
-        name: Codes(name, raw["says"], raw.get("strict", False), raw["values"])
-        for name, raw in tables.pop("codes").items()
-    }
+    codes = {name: Codes(name, raw["says"], raw.get("strict", False), raw["values"]) for name, raw in tables.pop("codes").items()}
     shapes = tables.pop("shapes")
     envelope = _transaction("envelope", tables.pop("envelope")["envelope"], shapes, codes)
     transactions: dict[str, Transaction] = {}
@@ -208,14 +205,9 @@ def contract() -> Contract:
 # Loading
 
 
-def _transaction(
-    infno: str, raw: Mapping[str, Any], shapes: Mapping[str, Any], codes: Mapping[str, Codes]
-) -> Transaction:
+def _transaction(infno: str, raw: Mapping[str, Any], shapes: Mapping[str, Any], codes: Mapping[str, Codes]) -> Transaction:
     assert raw.keys() <= {"name", "aliases", "input", "output"}, infno
-    sides = [
-        tuple(_node(name, node, shapes, codes) for name, node in raw.get(side, {}).items())
-        for side in ("input", "output")
-    ]
+    sides = [tuple(_node(name, node, shapes, codes) for name, node in raw.get(side, {}).items()) for side in ("input", "output")]
     return Transaction(infno, raw["name"], tuple(raw.get("aliases", ())), sides[0], sides[1])
 
 

@@ -111,8 +111,8 @@ create table outbox (
 );
 create index outbox_waiting on outbox (book, at) where sent_at is null;
 
--- Directory: nonces of signed requests. Lost after a crash on purpose: requests signed before the server's start are refused then.
-create unlogged table nonce (
+-- Directory: nonces of signed requests, written without waiting for the disk.
+create table nonce (
     client text   not null,
     bucket bigint not null,
     nonce  text   not null,

@@ -9,14 +9,14 @@ create table institution (
     region  text     not null check (region ~ '^[0-9]{6}$'),
     level   text     not null,
     book    integer  not null,
-    profile text     not null,
     enabled boolean  not null default true
 );
 
 create table client (
     id          text    not null primary key,
     institution text    not null references institution (code),
-    transport   text    not null,
+    transport   text    not null check (transport in ('open', 'mulaid1', 'csb', 'tif')),
+    profile     text    not null,
     secret      bytea,
     next_secret bytea,
     enabled     boolean not null default true

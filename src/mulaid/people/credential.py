@@ -64,7 +64,14 @@ def well_formed(digits: str) -> bool:
 
 
 def issue(
-    tx: Tx, library: Library, member: PersonRef, presenter: PersonRef, *, sandbox: bool, purpose: str = "", chosen: UUID | None = None
+    tx: Tx,
+    library: Library,
+    member: PersonRef,
+    presenter: PersonRef,
+    *,
+    sandbox: bool,
+    purpose: str = "",
+    chosen: UUID | None = None,
 ) -> Code:
     """A code for a person, shown by that person or by somebody bound to show it; the code before it ends.
 

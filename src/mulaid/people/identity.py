@@ -244,6 +244,4 @@ def _shaped(kind: str, number: str, shape: str, lengths: str = "") -> str:
 
 
 def _fits(number: str, shape: str) -> bool:
-    return len(number) == len(shape) and all(
-        character in _ALLOWED[sign] for character, sign in zip(number, shape, strict=True)
-    )
+    return len(number) == len(shape) and all(character in _ALLOWED[sign] for character, sign in zip(number, shape, strict=True))

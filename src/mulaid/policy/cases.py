@@ -235,7 +235,10 @@ class _Reader:
             account=self.fen(patient, "account"),
             current_year=self.fen(patient, "current_year"),
             year=Year(
-                self.fen(spent, "in_policy"), self.fen(spent, "fund"), self.fen(spent, "supplement"), self.fen(spent, "deductible")
+                self.fen(spent, "in_policy"),
+                self.fen(spent, "fund"),
+                self.fen(spent, "supplement"),
+                self.fen(spent, "deductible"),
             ),
             givers=tuple(self.giver(giver, region, on, place) for place, giver in enumerate(row.get("giver", []), 1)),
             visits=tuple(self.visit(visit, on) for visit in row["visit"]),
@@ -328,5 +331,6 @@ class _Reader:
         if not row:
             raise self.trouble("expect is empty: a case that expects nothing cannot fail")
         return {
-            name: {who: self.fen(value, who) for who in value} if name == "aid" else self.fen(row, name) for name, value in row.items()
+            name: {who: self.fen(value, who) for who in value} if name == "aid" else self.fen(row, name)
+            for name, value in row.items()
         }

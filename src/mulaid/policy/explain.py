@@ -112,7 +112,9 @@ def _current_year(step: Step, _: Mapping[str, Pack]) -> str:
 
 
 def _deductible(step: Step, _: Mapping[str, Pack]) -> str:
-    return f"起付线以内由个人负担 {yuan(step.fen)} 元（{MODES[step.detail['mode']]}，此前已累计 {yuan(step.detail['before'])} 元）"
+    return (
+        f"起付线以内由个人负担 {yuan(step.fen)} 元（{MODES[step.detail['mode']]}，此前已累计 {yuan(step.detail['before'])} 元）"
+    )
 
 
 def _pool(step: Step, _: Mapping[str, Pack]) -> str:

@@ -127,7 +127,8 @@ def read(body: Mapping[str, Any]) -> Facts:
             family_doctor=patient.get("family_doctor", False),
         ),
         portions=tuple(
-            Portion(row["tag"], row["in_policy"], row["upfront"], row["over_limit"], row["self_funded"]) for row in body["portions"]
+            Portion(row["tag"], row["in_policy"], row["upfront"], row["over_limit"], row["self_funded"])
+            for row in body["portions"]
         ),
         account=body["account"],
         current_year=body["current_year"],

@@ -79,7 +79,9 @@ class Pack:
         """A stored pack, parsed again by today's kinds."""
         body = json.loads(text)
         values = {
-            name: Value(PARAMETERS[name].parse(v["value"]), v["value"], v["since"], v["region"], v["source"], v["confidence"], v["note"])
+            name: Value(
+                PARAMETERS[name].parse(v["value"]), v["value"], v["since"], v["region"], v["source"], v["confidence"], v["note"]
+            )
             for name, v in body["values"].items()
         }
         return seal(Pack(body["region"], body["name"], values))

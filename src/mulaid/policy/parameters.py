@@ -150,7 +150,8 @@ def _bands(value: Any) -> tuple[Band, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(row, dict) and "from" in row for row in value):
         raise ValueError("expected a list of bands, each with from = … and a table by class")
     bands = tuple(
-        Band(_money(row["from"]), {name: _by_level(_ratio, item) for name, item in row.items() if name != "from"}) for row in value
+        Band(_money(row["from"]), {name: _by_level(_ratio, item) for name, item in row.items() if name != "from"})
+        for row in value
     )
     starts = [band.from_fen for band in bands]
     if starts[0] != 0 or starts != sorted(set(starts)):

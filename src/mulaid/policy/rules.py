@@ -134,15 +134,25 @@ def barred(own: Pack, theirs: Pack, facts: Facts, giver: Giver) -> tuple[str, st
     on = facts.on.isoformat()
     relation_from = giver.bound[:10]
     checks: tuple[tuple[bool, str, str], ...] = (
-        (facts.patient.status != "normal" and not own["suspended_member_can_receive"], "member_suspended", "suspended_member_can_receive"),
         (
-            giver.suspended_since_bound is not None and giver.suspended_since_bound <= on and "suspended" in theirs["auto_release_on"],
+            facts.patient.status != "normal" and not own["suspended_member_can_receive"],
+            "member_suspended",
+            "suspended_member_can_receive",
+        ),
+        (
+            giver.suspended_since_bound is not None
+            and giver.suspended_since_bound <= on
+            and "suspended" in theirs["auto_release_on"],
             "relation_not_active",
             "auto_release_on",
         ),
         (giver.status == "suspended" and not theirs["suspended_giver_can_fund"], "giver_suspended", "suspended_giver_can_fund"),
         (giver.status not in ("normal", "suspended"), "giver_suspended", "auto_release_on"),
-        (giver.group is not None and giver.group in theirs["authoriser_excluded_groups"], "relation_not_eligible", "authoriser_excluded_groups"),
+        (
+            giver.group is not None and giver.group in theirs["authoriser_excluded_groups"],
+            "relation_not_eligible",
+            "authoriser_excluded_groups",
+        ),
         (giver.relation not in theirs["mutual_aid_relations"], "relation_not_eligible", "mutual_aid_relations"),
         (not _delay_over(theirs, facts, relation_from), "relation_not_active", "mutual_aid_effective_delay_days"),
         (giver.until is not None and giver.until[:10] < on, "relation_not_active", "mutual_aid_valid_period"),
@@ -178,7 +188,10 @@ def usable(pack: Pack, giver: Giver) -> tuple[Fen, str]:
         balance += giver.current_year
     floor, reserve = pack["authoriser_balance_floor"], share(balance, pack["authoriser_reserve_ratio"])
     bounds = [
-        (balance - max(floor, reserve) - giver.frozen, "authoriser_balance_floor" if floor >= reserve else "authoriser_reserve_ratio"),
+        (
+            balance - max(floor, reserve) - giver.frozen,
+            "authoriser_balance_floor" if floor >= reserve else "authoriser_reserve_ratio",
+        ),
         (giver.account, ""),
     ]
     for limit, parameter in (

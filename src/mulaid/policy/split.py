@@ -141,7 +141,13 @@ def _benefit(pack: Pack, facts: Facts, own_usable: bool, trace: _Trace) -> _Bene
     base = covered - current
     deductible = min(base, rules.deductible_due(pack, facts, classes))
     if deductible:
-        trace.add("deductible", deductible, "outpatient_deductible", mode=pack["outpatient_deductible_mode"], before=facts.year.deductible)
+        trace.add(
+            "deductible",
+            deductible,
+            "outpatient_deductible",
+            mode=pack["outpatient_deductible_mode"],
+            before=facts.year.deductible,
+        )
     eligible = base - deductible
     formula = rules.bands_pay(pack, facts.year, classes, facts.level, deductible, eligible)
     cap = rules.row(pack["outpatient_cap"], classes, facts.level)
@@ -205,7 +211,9 @@ def _tell_own(facts: Facts, own: Fen, trace: _Trace) -> None:
         trace.add("own", own, "own_account_first", left=facts.account - own)
 
 
-def _givers_pay(packs: Mapping[str, Pack], facts: Facts, need: Fen, own_left: Fen, trace: _Trace) -> tuple[tuple[Giver, Fen], ...]:
+def _givers_pay(
+    packs: Mapping[str, Pack], facts: Facts, need: Fen, own_left: Fen, trace: _Trace
+) -> tuple[tuple[Giver, Fen], ...]:
     """Each giver in order pays what may be taken and is still needed; who is passed over is told with the reason."""
     pack = packs[facts.patient.region]
     paid: list[tuple[Giver, Fen]] = []

@@ -26,7 +26,7 @@ from mulaid.policy import split
 from mulaid.policy.facts import Facts, Portion
 from mulaid.policy.pack import Library, Pack
 from mulaid.refusal import Refusal
-from mulaid.settlement.visit import SQL, Institution
+from mulaid.settlement.visit import SQL, Institution, SplitLine, store_lines
 
 Key = tuple[int, str, str, str]
 ORDER_BY_BALANCE = "balance_desc_name"
@@ -68,6 +68,7 @@ class Bill:
     med_type: str = ""
     token: str = ""
     number: str = ""
+    lines: Sequence[SplitLine] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,15 @@ class Settled:
         """The bill in four parts."""
         rows = self.facts.portions
         return Portion(
-            "", sum(r.in_policy for r in rows), sum(r.upfront for r in rows), sum(r.over_limit for r in rows), sum(r.self_funded for r in rows)
+            "",
+            sum(r.in_policy for r in rows),
+            sum(r.upfront for r in rows),
+            sum(r.over_limit for r in rows),
+            sum(r.self_funded for r in rows),
         )
 
 
-Present = Callable[[Settled], tuple[str, str]]
+Present = Callable[[Tx, Settled], tuple[str, str]]
 
 
 def gather(tx: Tx, bill: Bill, key: Key | None, *, lock: bool) -> Gathered:
@@ -194,7 +199,8 @@ def decide(tx: Tx, bill: Bill, gathered: Gathered) -> Settled:
 
 def packs_for(library: Library, facts: Facts) -> dict[str, Pack]:
     """The packs in force on the day of care for the patient's region and every giver's."""
-    return {region: library.in_force(region, facts.on) for region in {facts.patient.region, *(giver.region for giver in facts.givers)}}
+    regions = {facts.patient.region, *(giver.region for giver in facts.givers)}
+    return {region: library.in_force(region, facts.on) for region in regions}
 
 
 def _compare(bill: Bill, portion: Portion) -> None:
@@ -231,7 +237,7 @@ def record(
 ) -> str | None:
     """One call: everything that was decided, or Moved. Returns the stored answer's text, None when the key was answered meanwhile."""
     keep_packs(tx, settled.packs.values())
-    text, output = present(settled)
+    text, output = present(tx, settled)
     home, door, caller, name, body_hash = key
     decision, row, book = settled.decision, settled.row, bill.person.book
     draws = _draws(tx, settled)
@@ -288,19 +294,28 @@ def record(
         "aid_fens": [fen for _, fen in decision.aid],
     }  # fmt: skip
     try:
-        done = tx.connection.execute(SQL.record, values).fetchone()
+        if bill.lines:
+            with tx.connection.transaction():
+                done = tx.connection.execute(SQL.record, values).fetchone()
+                if done == ("done",):
+                    store_lines(tx, book, settled.visit, bill.lines)
+        else:
+            done = tx.connection.execute(SQL.record, values).fetchone()
     except psycopg.Error as error:
         if error.sqlstate != MOVED:
             raise
         raise Moved(str(error)) from None
-    return text if done is not None and done[0] == "done" else None
+    return text if done == ("done",) else None
 
 
 def _draws(tx: Tx, settled: Settled) -> list[_Draw]:
     """The purses a decision draws on, in (book, holder, kind) order so that two families cannot wait for each other."""
     decision, person, guard = settled.decision, settled.bill.person, settled.row.guard
     draws = []
-    for kind, fen, no in ((chart.OWN, decision.account, guard["own"]), (chart.CURRENT_YEAR, decision.current_year, guard["current_year"])):
+    for kind, fen, no in (
+        (chart.OWN, decision.account, guard["own"]),
+        (chart.CURRENT_YEAR, decision.current_year, guard["current_year"]),
+    ):
         if fen:
             draws.append(_Draw(person.book, person.id, kind, fen, 0, no, settled.id))
     limited = {step.detail["aid"] for step in decision.steps if step.what == "aid" and step.detail["limited"]}
@@ -354,6 +369,22 @@ def find(tx: Tx, settlement: UUID) -> Row:
     if row is None:
         raise Refusal("settlement.unknown")
     return row
+
+
+def newest_of_visit(tx: Tx, visit: UUID) -> Row:
+    """The newest settlement of a visit, standing or refunded: for callers whose answer was lost."""
+    row = tx.one(SQL.newest_of_visit, book=refs.book_of(visit), visit=visit)
+    if row is None:
+        raise Refusal("settlement.unknown")
+    return row
+
+
+def made_by(tx: Tx, book: int, door: str, caller: str, key: str) -> Row:
+    """The settlement an earlier request made; refuses a request that is not known or was refused."""
+    command = tx.one(SQL.command_of, book=book, door=door, caller=caller, key=key)
+    if command is None or command["subject"] is None:
+        raise Refusal("settlement.nothing_to_reverse")
+    return find(tx, command["subject"])
 
 
 def refund(

@@ -113,7 +113,7 @@ where code = any(%(codes)s) and valid_from <= %(on)s and (valid_to is null or va
 
 -- institution --
 -- A designated institution.
-select code, name, kind, region, level, book, profile, enabled from institution where code = %(code)s
+select code, name, kind, region, level, book, enabled from institution where code = %(code)s
 
 -- sign_in --
 -- An operator's day begins.
@@ -122,3 +122,7 @@ insert into sign_in (book, institution, sign_no, operator, signed_at) values (%(
 -- sign_out --
 -- And ends.
 update sign_in set ended_at = %(at)s where book = %(book)s and institution = %(institution)s and sign_no = %(sign_no)s
+
+-- newest_of_visit --
+-- The last settlement of a visit, standing or refunded.
+select * from settlement where book = %(book)s and visit = %(visit)s and refunds is null order by id desc limit 1

@@ -29,7 +29,7 @@ EVERY_BATCH = "0000"
 
 @dataclass(frozen=True, slots=True)
 class Institution:
-    """A designated hospital or pharmacy. `book` is its home book, `profile` the name of its connection profile."""
+    """A designated hospital or pharmacy; `book` is its home book."""
 
     code: str
     name: str
@@ -37,7 +37,6 @@ class Institution:
     region: str
     level: str
     book: int
-    profile: str
     enabled: bool = True
 
     @property
@@ -180,7 +179,9 @@ def report_visit(tx: Tx, visit: UUID, institution: str, person: UUID, info: dict
     tx.run(SQL.set_visit_info, book=row["book"], id=visit, info=Json(info), med_type=med_type or row["med_type"])
 
 
-def upload_lines(tx: Tx, library: Library, visit: UUID, institution: str, person: PersonRef, lines: Sequence[Line]) -> list[SplitLine]:
+def upload_lines(
+    tx: Tx, library: Library, visit: UUID, institution: str, person: PersonRef, lines: Sequence[Line]
+) -> list[SplitLine]:
     """Add lines to a visit's bill, each split. Refuses a settled batch, a serial that is there already, and a wrong line sum."""
     row = find_visit(tx, visit, institution, person.id, lock=True)
     for batch in {line.batch for line in lines}:
@@ -188,17 +189,22 @@ def upload_lines(tx: Tx, library: Library, visit: UUID, institution: str, person
             raise Refusal("visit.lines_settled", batch=batch)
     pack = library.in_force(enrolled(tx, person, row["begun_on"]).region, row["begun_on"])
     split = split_lines(tx, pack, row["begun_on"], lines)
+    store_lines(tx, row["book"], visit, split)
+    tx.run(SQL.touch_visit, book=row["book"], id=visit)
+    return split
+
+
+def store_lines(tx: Tx, book: int, visit: UUID, split: Sequence[SplitLine]) -> None:
+    """Keep split lines; refuses a serial that the visit has already."""
     insert = (
         "insert into fee_line (book, visit, serial, batch, item, name, fen, in_policy, upfront, over_limit, self_funded, grade, tag, detail)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
     )
     try:
         with tx.connection.cursor() as cursor:
-            cursor.executemany(insert, [_row(row["book"], visit, part) for part in split])
+            cursor.executemany(insert, [_row(book, visit, part) for part in split])
     except errors.UniqueViolation as error:
-        raise Refusal("visit.line_twice", serial=_twice(lines, error)) from None
-    tx.run(SQL.touch_visit, book=row["book"], id=visit)
-    return split
+        raise Refusal("visit.line_twice", serial=_twice([part.line for part in split], error)) from None
 
 
 def _row(book: int, visit: UUID, part: SplitLine) -> tuple[Any, ...]:

@@ -1,0 +1,148 @@
+"""Dialects: how a connection writes and reads messages. What differs between real programs is a profile, never an `if` in a handler."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+from json.encoder import encode_basestring
+from typing import Any, NoReturn
+
+from mulaid.calendar import SHANGHAI, stamp
+from mulaid.money import yuan
+from mulaid.refusal import Refusal
+
+LARGEST_BODY = 256 * 1024
+DEEPEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The settings of one kind of connection; profiles.toml says what each means."""
+
+    name: str
+    title: str
+    infcode_text: bool
+    accounts_when_unsaid: bool
+    refund_positive: bool
+    fund_includes_accounts: bool
+    window_seconds: int
+
+
+@cache
+def profiles() -> Mapping[str, Profile]:
+    """Every connection profile, by name."""
+    raw = tomllib.loads(resources.files("mulaid.gateway").joinpath("profiles.toml").read_text("utf-8"))
+    return {name: Profile(name=name, **{**raw["national"], **settings}) for name, settings in raw.items()}
+
+
+class Amount(int):
+    """Fen that are written as a JSON number in yuan with two decimals: the one form every known client reads."""
+
+    __slots__ = ()
+
+
+def write(value: Any) -> str:
+    """JSON text. Amounts get two decimals, moments and days the interface's forms; nothing passes through float."""
+    match value:
+        case str():
+            return encode_basestring(value)
+        case Amount():
+            return yuan(value)
+        case True:
+            return "true"
+        case False:
+            return "false"
+        case None:
+            return "null"
+        case int():
+            return int.__repr__(value)
+        case Decimal():
+            return format(value, "f")
+        case dict():
+            return "{" + ",".join([f'"{key}":{write(item)}' for key, item in value.items()]) + "}"
+        case list() | tuple():
+            return "[" + ",".join([write(item) for item in value]) + "]"
+        case datetime():
+            return f'"{stamp(value)}"'
+        case date():
+            return f'"{value.isoformat()}"'
+    raise TypeError(f"{type(value).__name__} has no form in a message")
+
+
+def read_body(raw: bytes) -> dict[str, Any]:
+    """The message as JSON; refuses what is not UTF-8, not one object, has a member twice, is not finite or nested too deep."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Refusal("message.not_utf8") from None
+    message = _read_json(text)
+    if not isinstance(message, dict):
+        raise Refusal("message.not_an_object")
+    return message
+
+
+def unwrap(message: Mapping[str, Any]) -> object:
+    """The business input: an object, or text that holds one; some programs write the member's name with a capital."""
+    given = message.get("input", message.get("Input"))
+    if isinstance(given, str):
+        if not given.strip() or given.strip() == "null":
+            return {}
+        given = _read_json(given)
+    return {} if given is None else given
+
+
+def _read_json(text: str) -> Any:
+    try:
+        value = json.loads(text, parse_float=Decimal, parse_constant=_not_finite, object_pairs_hook=_no_twins)
+    except (ValueError, RecursionError):
+        raise Refusal("message.not_json") from None
+    if text.count("{") + text.count("[") > DEEPEST and _depth(value) > DEEPEST:
+        raise Refusal("message.too_deep")
+    return value
+
+
+def _not_finite(_: str) -> NoReturn:
+    raise ValueError("not a finite number")
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Refusal("message.twice")
+    return members
+
+
+def _depth(value: Any) -> int:
+    deepest, level = 0, [value]
+    while level:
+        deepest += 1
+        level = [
+            child
+            for item in level
+            for child in (item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+        ]
+        level = [item for item in level if isinstance(item, dict | list)]
+    return deepest
+
+
+def reply(
+    profile: Profile, region: str, serial: int, at: datetime, *, output: str | None = None, error: str = "", warning: str = ""
+) -> str:
+    """The answer's envelope around output that is JSON already. `error` makes it a refusal; `serial` numbers it within the moment."""
+    local = at.astimezone(SHANGHAI)
+    moment = local.strftime("%Y%m%d%H%M%S")
+    millis = f"{moment}{local.microsecond // 1000:03d}"
+    code = "-1" if error else "0"
+    if profile.infcode_text:
+        code = f'"{code}"'
+    return (
+        f'{{"infcode":{code},"inf_refmsgid":"{region}{moment}{serial % 10**10:010d}","refmsg_time":"{millis}","respond_time":"{millis}",'
+        f'"enctype":"","signtype":"","cainfo":"","err_msg":{encode_basestring(error[:500])},"warn_msg":{encode_basestring(warning[:200])},'
+        f'"output":{output if output is not None and not error else "null"}}}'
+    )

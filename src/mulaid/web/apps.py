@@ -1,0 +1,12 @@
+"""The Django application that carries the schema, so that `migrate` is the one runner of all migrations."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class Mulaid(AppConfig):
+    """The domain schema: numbered SQL under mulaid/migrations."""
+
+    name = "mulaid"
+    label = "mulaid"

@@ -56,7 +56,7 @@ create function settlement_gather(
 as $$
 declare
     v record; t record; e record; y record; own record; cur record;
-    chosen uuid; portions json := p_portions; givers json := '[]'; guards json := '[]';
+    chosen uuid; visit_version integer; portions json := p_portions; givers json := '[]'; guards json := '[]';
 begin
     if p_key is not null then
         select c.body_hash, coalesce(c.answer, '') into stored_hash, stored
@@ -73,7 +73,7 @@ begin
         select s.id into problem_fact from settlement s
          where s.book = p_book and s.visit = p_visit and s.batch = p_batch and s.refunds is null and s.refunded_by is null;
         if found then problem := 'settlement.already'; return; end if;
-        service_date := v.begun_on; presenter := v.presenter; chosen := v.chosen; med_type := v.med_type;
+        service_date := v.begun_on; visit_version := v.version; presenter := v.presenter; chosen := v.chosen; med_type := v.med_type;
         select json_agg(json_build_object('tag', g.tag, 'in_policy', g.a, 'upfront', g.b, 'over_limit', g.c, 'self_funded', g.d))
           into portions
           from (select l.tag, sum(l.in_policy)::bigint a, sum(l.upfront)::bigint b, sum(l.over_limit)::bigint c, sum(l.self_funded)::bigint d
@@ -119,7 +119,7 @@ begin
         'portions', portions, 'account', own.balance, 'current_year', cur.balance, 'givers', givers,
         'year', json_build_object('in_policy', y.in_policy, 'fund', y.fund, 'supplement', y.supplement,
                                   'deductible', y.deductible, 'deducted_here_today', y.deducted));
-    guard := json_build_object('year', y.version, 'own', own.no, 'current_year', cur.no, 'givers', guards, 'visit', v.version);
+    guard := json_build_object('year', y.version, 'own', own.no, 'current_year', cur.no, 'givers', guards, 'visit', visit_version);
 end $$;
 
 -- Carries out a decision. Returns 'done', or 'known' when the key is already answered. Anything that has moved since gather raises

@@ -126,3 +126,15 @@ update sign_in set ended_at = %(at)s where book = %(book)s and institution = %(i
 -- newest_of_visit --
 -- The last settlement of a visit, standing or refunded.
 select * from settlement where book = %(book)s and visit = %(visit)s and refunds is null order by id desc limit 1
+
+-- waiting_news --
+-- What a book's outbox still has to tell, oldest first; rows another sender holds are left to it.
+select id, topic, body from outbox where book = %(book)s and sent_at is null order by at limit %(most)s for update skip locked
+
+-- news_sent --
+-- Told.
+update outbox set sent_at = %(at)s where book = %(book)s and id = %(id)s
+
+-- books_with_news --
+-- The books whose outbox is not empty.
+select distinct book from outbox where sent_at is null

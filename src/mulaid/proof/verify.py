@@ -1,0 +1,59 @@
+"""The four invariants over a whole database: books sum to zero; no purse below its floor; statement = entries = balance;
+every decision replays to the same fen from the facts and packs it was stored with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+from mulaid.db import Tx
+from mulaid.ledger import statement
+from mulaid.policy import facts as fact
+from mulaid.policy.pack import Pack
+from mulaid.policy.split import replay
+from mulaid.settlement.visit import SQL
+
+Progress = Callable[[str], None]
+FIRST = UUID(int=0)
+
+
+class Packs:
+    """Kept packs by digest, read once."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self._read: dict[str, Pack] = {}
+
+    def __getitem__(self, digest: str) -> Pack:
+        if digest not in self._read:
+            row = self.tx.one(SQL.pack, digest=digest)
+            if row is None:
+                raise KeyError(f"pack {digest} is not kept")
+            pack = Pack.from_json(row["body"])
+            if pack.digest != digest:
+                raise KeyError(f"pack {digest} is not what it was")
+            self._read[digest] = pack
+        return self._read[digest]
+
+
+def faults(tx: Tx) -> Iterator[str]:
+    """Everything that is not as it must be, one sentence each."""
+    yield from statement.faults(tx)
+    yield from decisions_that_differ(tx)
+
+
+def decisions_that_differ(tx: Tx) -> Iterator[str]:
+    """Stored decisions that do not replay, page by page in every book."""
+    packs = Packs(tx)
+    for book in statement.books(tx):
+        after = FIRST
+        while rows := tx.all(SQL.decisions, book=book, after=after):
+            for row in rows:
+                try:
+                    in_force = {region: packs[digest] for region, digest in row["packs"].items()}
+                    wrong = replay(in_force, fact.read(row["facts"]), row)
+                except KeyError as error:
+                    wrong = [str(error)]
+                if wrong:
+                    yield f"settlement {row['id']}: {', '.join(wrong)} replays differently"
+            after = rows[-1]["id"]

@@ -1,0 +1,50 @@
+"""News of a settlement: one sentence for the patient and one for everybody whose account paid."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from mulaid import refs
+from mulaid.db import Row, Tx
+from mulaid.money import yuan
+from mulaid.outside.messages import Messages
+from mulaid.people.enrolment import PersonRef
+from mulaid.policy import facts as fact
+from mulaid.policy.explain import RELATIONS
+from mulaid.settlement import pay
+from mulaid.settlement.visit import SQL, find_institution
+
+BATCH = 100
+
+
+def send_waiting(tx: Tx, book: int, messages: Messages) -> int:
+    """Send what waits in one book's outbox and mark it sent; the number sent. Two senders never take the same row."""
+    rows = tx.all(SQL.waiting_news, book=book, most=BATCH)
+    for row in rows:
+        _tell(tx, UUID(row["body"]["settlement"]), messages)
+        tx.run(SQL.news_sent, book=book, id=row["id"], at=tx.at)
+    return len(rows)
+
+
+def _tell(tx: Tx, settlement: UUID, messages: Messages) -> None:
+    row = pay.find(tx, settlement)
+    place = find_institution(tx, row["institution"])
+    name = place.name if place else row["institution"]
+    refund = row["refunds"] is not None
+    funds, accounts = row["pool"] + row["supplement"], row["current_year"] + row["account"]
+    verb = "退费" if refund else "结算"
+    text = (
+        f"您在{name}{verb} {yuan(abs(row['total']))} 元：医保基金 {yuan(abs(funds))} 元，您的个人账户 {yuan(abs(accounts))} 元，"
+        f"家人帮付 {yuan(abs(row['aid']))} 元，现金 {yuan(abs(row['cash']))} 元。"
+    )
+    messages.tell(tx, PersonRef(row["book"], row["person"]), text, settlement)
+    for giver, fen in _givers(row):
+        relation = RELATIONS[giver.relation]
+        moved = f"退回您的个人账户 {yuan(fen)} 元" if refund else f"从您的个人账户帮{relation}付了 {yuan(fen)} 元"
+        who = UUID(giver.person)
+        messages.tell(tx, PersonRef(refs.book_of(who), who), f"{relation}在{name}{verb}，{moved}。", settlement)
+
+
+def _givers(row: Row) -> list[tuple[fact.Giver, int]]:
+    by_aid = {giver.aid: giver for giver in fact.read(row["facts"]).givers}
+    return [(by_aid[str(aid)], fen) for aid, fen in pay.aid_of(row)]

@@ -25,6 +25,7 @@ from mulaid.refusal import Refusal
 from mulaid.settlement import pay
 
 TRIES = 6
+UNSTORED = ("command.key_reused", "auth.replayed")
 PASSING = (
     errors.DeadlockDetected,
     errors.SerializationFailure,
@@ -88,22 +89,28 @@ def alone(db: Database, work: Callable[[Tx], Any], *, at: datetime, by: Actor) -
 
 
 def settle(
-    db: Database, key: Key, bill_of: Callable[[Tx], pay.Bill], present: pay.Present, refuse: Refuse, *, at: datetime, by: Actor
+    db: Database,
+    key: Key,
+    bill_of: Callable[[Tx], pay.Bill],
+    present: pay.Present,
+    refuse: Refuse,
+    *,
+    nonce: pay.Nonce | None = None,
+    at: datetime,
+    by: Actor,
 ) -> Answer:
     """Settle a bill: gather in one call, decide, record in one call; the first tries without locks, then with.
 
-    `bill_of` reads the bill, `present` turns what was settled into (answer text, business output). Promises and refusals are
-    those of `run`.
+    `bill_of` reads the bill, `present` turns what was settled into the answer's text; `nonce` of a signed message is claimed with the
+    first look. Promises and refusals are those of `run`; a replayed nonce is refused and nothing is stored.
     """
     for attempt, wait in enumerate(_tries()):
         try:
-            if attempt < TRIES // 2:
-                with db.reading(at, by) as tx:
-                    return _settle_once(tx, key, bill_of(tx), present, lock=False)
-            with _transaction(db, at, by) as tx:
-                return _settle_once(tx, key, bill_of(tx), present, lock=True)
+            lock = attempt >= TRIES // 2
+            with _transaction(db, at, by) if lock else db.reading(at, by) as tx:
+                return _settle_once(tx, key, bill_of(tx), present, nonce if attempt == 0 else None, lock=lock)
         except Refusal as refusal:
-            if refusal.code == "command.key_reused":
+            if refusal.code in UNSTORED:
                 raise
             return _refuse(db, key, refusal, refuse, at, by)
         except (pay.Moved, *PASSING):
@@ -111,8 +118,8 @@ def settle(
     raise Refusal("command.busy")
 
 
-def _settle_once(tx: Tx, key: Key, bill: pay.Bill, present: pay.Present, *, lock: bool) -> Answer:
-    gathered = pay.gather(tx, bill, (key.book, key.door, key.caller, key.name), lock=lock)
+def _settle_once(tx: Tx, key: Key, bill: pay.Bill, present: pay.Present, nonce: pay.Nonce | None, *, lock: bool) -> Answer:
+    gathered = pay.gather(tx, bill, (key.book, key.door, key.caller, key.name), nonce=nonce, lock=lock)
     if gathered.stored is not None:
         return _stored(key, gathered.stored)
     settled = pay.decide(tx, bill, gathered)
@@ -161,16 +168,7 @@ def _claimed(tx: Tx, key: Key) -> Answer | None:
     )
     if claimed:
         return None
-    row = tx.one(
-        "select body_hash, answer, refused, subject from command"
-        " where book = %(book)s and door = %(door)s and caller = %(caller)s and key = %(key)s",
-        book=key.book,
-        door=key.door,
-        caller=key.caller,
-        key=key.name,
-    )
-    assert row is not None, "a claimed key has a row"
-    return _stored(key, pay.Stored(row["body_hash"], row["answer"], row["refused"], row["subject"]))
+    return _stored(key, pay.stored(tx, key.book, key.door, key.caller, key.name))
 
 
 def _carry_out(tx: Tx, key: Key, work: Callable[[Tx], str], refuse: Refuse) -> Answer:

@@ -6,7 +6,7 @@ Only `commands` begins transactions that write. Everything else receives a `Tx`,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,9 @@ from importlib import resources
 from typing import Any, LiteralString, cast
 
 import psycopg
+import psycopg.errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import DiagnosticField, ExecStatus, Format, TransactionStatus
 from psycopg.rows import dict_row, tuple_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
@@ -48,6 +50,20 @@ class Statements:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A database function of the hot path, prepared on every connection when it is made; values go in and come out as text."""
+
+    name: str
+    arguments: int
+
+    @property
+    def statement(self) -> bytes:
+        """The function as a query; its columns in their declared order."""
+        places = ", ".join(f"${place}" for place in range(1, self.arguments + 1))
+        return f"select * from mulaid.{self.name}({places})".encode()
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Who acts, through which channel, and from where: part of every record of what was done."""
 
@@ -58,12 +74,16 @@ class Actor:
 
 @dataclass(slots=True)
 class Tx:
-    """An open transaction and what domain code may rest on: the moment, the actor, the keys."""
+    """An open transaction and what domain code may rest on: the moment, the actor, the keys.
+
+    `kept` remembers, for the process, digests of packs that are known to be in the database.
+    """
 
     connection: psycopg.Connection[Any]
     at: datetime
     by: Actor
     keys: Keys
+    kept: set[str]
     subject: Any = field(default=None)
 
     def all(self, statement: LiteralString, **values: Any) -> list[Row]:
@@ -82,16 +102,34 @@ class Tx:
             return cursor.execute(statement, values).rowcount
 
 
+    def call(self, function: Call, values: Sequence[str | bytes | None]) -> list[bytes | None]:
+        """The one row a prepared function answers. It skips the cursor: on the settlement path that is a fifth of our time."""
+        given = [value.encode() if isinstance(value, str) else value for value in values]
+        formats = [Format.BINARY if isinstance(value, bytes) else Format.TEXT for value in values]
+        server = self.connection.pgconn
+        if server.transaction_status == TransactionStatus.IDLE:
+            result = server.exec_prepared(function.name.encode(), given, formats)
+            if result.error_field(DiagnosticField.SQLSTATE) == b"26000":  # psycopg drops all prepared statements after a rollback
+                server.prepare(function.name.encode(), function.statement)
+                result = server.exec_prepared(function.name.encode(), given, formats)
+        else:  # a missing statement would end the transaction, so it is not relied on here
+            result = server.exec_params(function.statement, given, None, formats)
+        if result.status != ExecStatus.TUPLES_OK:
+            raise psycopg.errors.error_from_result(result)
+        return [result.get_value(0, column) for column in range(result.nfields)]
+
+
 class Database:
     """Pools of connections for one process, and what a Tx is made of. Closed by whoever opened it.
 
     `light` is for rows that need not survive a crash (nonces): its commits do not wait for the disk.
     """
 
-    def __init__(self, url: str, keys: Keys, *, size: int = 8) -> None:
-        self.url, self.keys = url, keys
-        self.pool = self._pool(size, "")
-        self.light = self._pool(2, " -c synchronous_commit=off")
+    def __init__(self, url: str, keys: Keys, *, size: int = 8, options: str = "", calls: Sequence[Call] = ()) -> None:
+        self.url, self.keys, self.calls = url, keys, calls
+        self.kept: set[str] = set()
+        self.pool = self._pool(size, options)
+        self.light = self._pool(2, f"{options} -c synchronous_commit=off")
 
     def _pool(self, size: int, options: str) -> ConnectionPool[psycopg.Connection[Any]]:
         theirs = conninfo_to_dict(self.url).get("options") or ""
@@ -101,23 +139,34 @@ class Database:
             max_size=size,
             kwargs={
                 "autocommit": True,
-                "options": f"{theirs} -c search_path=mulaid,public -c timezone=UTC{options}",
+                "options": f"{theirs} -c search_path=mulaid,public -c timezone=UTC {options}",
                 "prepare_threshold": 1,
             },
-            configure=_configure,
+            configure=self._configure,
             open=True,
             timeout=10,
         )
 
+    def _configure(self, connection: psycopg.Connection[Any]) -> None:
+        # Amounts in stored messages are decimals with two places; read as float they would not come back as they were.
+        set_json_loads(partial(json.loads, parse_float=Decimal), connection)
+        for call in self.calls:
+            prepared = connection.pgconn.prepare(call.name.encode(), call.statement)
+            if prepared.status != ExecStatus.COMMAND_OK:
+                raise psycopg.errors.error_from_result(prepared)
+
     def tx(self, connection: psycopg.Connection[Any], at: datetime, by: Actor) -> Tx:
         """A Tx over a connection; whether a transaction is open is the caller's business."""
-        return Tx(connection, at, by, self.keys)
+        return Tx(connection, at, by, self.keys, self.kept)
 
     @contextmanager
     def reading(self, at: datetime, by: Actor) -> Iterator[Tx]:
         """For queries: every statement is a transaction of its own."""
-        with self.pool.connection() as connection:
+        connection = self.pool.getconn()
+        try:
             yield self.tx(connection, at, by)
+        finally:
+            self.pool.putconn(connection)
 
     def close(self) -> None:
         """Give all connections back to the server."""
@@ -125,9 +174,6 @@ class Database:
         self.light.close()
 
 
-def _configure(connection: psycopg.Connection[Any]) -> None:
-    # Amounts in stored messages are decimals with two places; read as float they would not come back as they were.
-    set_json_loads(partial(json.loads, parse_float=Decimal), connection)
 
 
 def process_url(url: str, role: str, *, embedded: bool) -> str:

@@ -45,7 +45,8 @@ def show(prefix: str, ref: UUID) -> str:
 def parse(prefix: str, text: str) -> UUID:
     """The id behind a shown reference; refuses what no reference of this kind can be."""
     body = text[1:].upper()
-    if len(text) != 27 or text[:1].upper() != prefix or any(c not in _VALUE for c in body) or body[0] > "7":
+    # ASCII first: outside of it upper case can turn one character into a digit, or into two.
+    if not text.isascii() or len(text) != 27 or text[:1].upper() != prefix or any(c not in _VALUE for c in body) or body[0] > "7":
         raise Refusal("refs.unknown", given=text[:40])
     bits = 0
     for digit in body:

@@ -21,13 +21,13 @@ from types import FrameType
 from mulaid import schema
 from mulaid.crypto import Keys
 from mulaid.db import process_url
-from mulaid.demo import city
 from mulaid.postgres import Server
 from mulaid.settings import Settings
 
 Progress = Callable[[str], None]
 DATABASE = "mulaid"
 READY_SECONDS = 60
+GRANIAN = (sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--log-level", "warning", "--no-ws")
 
 
 class ServeTrouble(Exception):
@@ -70,6 +70,8 @@ def serve(settings: Settings, progress: Progress) -> int:
     stop = _Stop()
     with installation(settings, progress) as installed:
         if settings.profile == "demo":
+            from mulaid.demo import city
+
             city.load(installed.url, installed.keys, progress)
         children = {name: _start(name, installed) for name in ("gateway", "web", "worker")}
         try:
@@ -94,6 +96,11 @@ class _Stop:
         self.asked = True
 
 
+def gateway_command(port: int, workers: int) -> list[str]:
+    """How the gateway's processes are started."""
+    return [*GRANIAN, "--factory", "--workers", str(workers), "--blocking-threads", "4", "--port", str(port), "mulaid.gateway.app:from_env"]
+
+
 def _start(name: str, installed: Installation) -> subprocess.Popen[bytes]:
     settings = installed.settings
     environment = dict(os.environ)
@@ -104,11 +111,9 @@ def _start(name: str, installed: Installation) -> subprocess.Popen[bytes]:
         DJANGO_SETTINGS_MODULE="mulaid.web.settings",
         PYTHONUNBUFFERED="1",
     )
-    granian = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--log-level", "warning", "--no-ws"]
-    gateway = ["--factory", "--workers", str(settings.gateway_workers), "--blocking-threads", "4", "--port", str(settings.gateway_port)]
     command = {
-        "gateway": [*granian, *gateway, "mulaid.gateway.app:from_env"],
-        "web": [*granian, "--workers", "1", "--blocking-threads", "4", "--port", str(settings.web_port), "mulaid.web.wsgi:application"],
+        "gateway": gateway_command(settings.gateway_port, settings.gateway_workers),
+        "web": [*GRANIAN, "--workers", "1", "--blocking-threads", "4", "--port", str(settings.web_port), "mulaid.web.wsgi:application"],
         "worker": [sys.executable, "-m", "mulaid", "worker"],
     }[name]
     # A group of its own: the terminal's Ctrl-C reaches us alone, and we end the children in order.

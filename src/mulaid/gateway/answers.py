@@ -13,12 +13,11 @@ from typing import Any
 
 from mulaid import refs
 from mulaid.calendar import business_date
-from mulaid.db import Row, Tx
+from mulaid.db import Row
 from mulaid.gateway.dialect import Amount, Profile
 from mulaid.money import Fen
 from mulaid.people.enrolment import Enrolment, Person
 from mulaid.people.identity import age_on
-from mulaid.policy.split import Step
 from mulaid.settlement.pay import Settled
 from mulaid.settlement.visit import Institution, SplitLine
 
@@ -31,8 +30,8 @@ RATIO = Decimal("0.0001")
 SIGNED = frozenset(
     (
         "medfee_sumamt", "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt", "act_pay_dedc", "hifp_pay",
-        "cvlserv_pay", "hifes_pay", "hifmi_pay", "hifob_pay", "hifdm_pay", "maf_pay", "oth_pay", "fund_pay_sumamt", "psn_part_amt",
-        "acct_pay", "psn_cash_pay", "hosp_part_amt", "acct_mulaid_pay", "psn_pay", "cash_payamt", "pdn_cash_pay",
+        "cvlserv_pay", "hifes_pay", "hifmi_pay", "hifob_pay", "hifdm_pay", "maf_pay", "oth_pay", "fund_pay_sumamt",
+        "psn_part_amt", "acct_pay", "psn_cash_pay", "hosp_part_amt", "acct_mulaid_pay", "psn_pay", "cash_payamt", "pdn_cash_pay",
     )
 )  # fmt: skip
 
@@ -68,28 +67,26 @@ def insuinfo(enrolment: Enrolment, balance: Fen) -> dict[str, Any]:
     }
 
 
-def settlement(tx: Tx, settled: Settled, profile: Profile, *, final: bool) -> dict[str, Any]:
-    """`setlinfo` and `setldetail` of a decision; `final` is false for a pre-settlement, which has no number, time or clearing yet."""
-    bill, row, decision = settled.bill, settled.row, settled.decision
-    ref = bill.person.id
-    on = business_date(tx.at)
+def settlement(settled: Settled, profile: Profile, at: datetime, *, final: bool) -> dict[str, Any]:
+    """`setlinfo` and `setldetail` of a decision; a pre-settlement is not `final`: no number, time or clearing yet."""
+    bill, patient, decision = settled.bill, settled.patient, settled.decision
     info: dict[str, Any] = {
         "mdtrt_id": refs.show(refs.VISIT, settled.visit) if final or bill.visit else None,
         "setl_id": refs.show(refs.SETTLEMENT, settled.id) if final else None,
         "psn_no": bill.person.number,
-        "psn_name": tx.keys.open_text("person", f"person|name|{ref}", row.name),
-        "psn_cert_type": row.document_kind,
-        "certno": tx.keys.open_text("person", f"person|document|{ref}", row.document),
-        "gend": row.gender,
-        "naty": row.nation,
-        "brdy": row.born,
-        "age": Decimal(age_on(row.born, on)),
-        "insutype": row.insutype,
-        "psn_type": row.psn_type,
+        "psn_name": patient.name,
+        "psn_cert_type": patient.document_kind,
+        "certno": patient.number,
+        "gend": patient.gender,
+        "naty": patient.nation,
+        "brdy": patient.born,
+        "age": Decimal(age_on(patient.born, business_date(at))),
+        "insutype": patient.insutype,
+        "psn_type": patient.psn_type,
         "cvlserv_flag": "0",
-        "setl_time": tx.at if final else None,
+        "setl_time": at if final else None,
         "mdtrt_cert_type": "01" if bill.token else "02",
-        "med_type": bill.med_type or row.med_type or ("41" if bill.institution.pharmacy else "11"),
+        "med_type": bill.med_type or patient.med_type or ("41" if bill.institution.pharmacy else "11"),
     }
     info |= _money(settled, profile)
     info["medins_setl_id"] = bill.msgid
@@ -155,13 +152,12 @@ def _fund_row(settled: Settled, code: str, name: str, fen: Fen) -> dict[str, Any
 def line(part: SplitLine) -> dict[str, Any]:
     """One bill line as it was split; the four parts add up to its amount."""
     known = "" if part.known else "目录外项目，全部自费"
-    limit = part.item.limit_fen
     return {
         "feedetl_sn": part.line.serial,
         "det_item_fee_sumamt": Amount(part.line.fen),
         "cnt": part.line.quantity.quantize(RATIO),
         "pric": part.line.price.quantize(Decimal("0.000001")),
-        "pric_uplmt_amt": NO_LIMIT if limit is None else (Decimal(limit) / 100).quantize(Decimal("0.000001")),
+        "pric_uplmt_amt": _limit(part.item.limit_fen),
         "selfpay_prop": part.upfront_ratio.quantize(RATIO),
         "fulamt_ownpay_amt": Amount(part.self_funded),
         "overlmt_amt": Amount(part.over_limit),
@@ -179,26 +175,31 @@ def line(part: SplitLine) -> dict[str, Any]:
     }
 
 
-def stored_line(visit: str, settlement: str, row: Row) -> dict[str, Any]:
-    """5204: a line as it was uploaded and split, with what the institution said about it."""
+def _limit(fen: Fen | None) -> Decimal:
+    return NO_LIMIT if fen is None else (Decimal(fen) / 100).quantize(Decimal("0.000001"))
+
+
+def stored_line(visit: Row, settlement: str, row: Row, item: Row | None) -> dict[str, Any]:
+    """5204: a line as it was uploaded and split, with what the institution said and the catalogue's entry, if any."""
     said = row["detail"]
+    inside = row["fen"] - row["over_limit"]
     texts = (
-        "sin_dos_dscr", "used_frqu_dscr", "prd_days", "medc_way_dscr", "bilg_dept_codg", "bilg_dept_name", "bilg_dr_codg",
+        "sin_dos_dscr", "used_frqu_dscr", "medc_way_dscr", "bilg_dept_codg", "bilg_dept_name", "bilg_dr_codg",
         "bilg_dr_name", "acord_dept_codg", "acord_dept_name", "orders_dr_code", "orders_dr_name", "hosp_appr_flag",
         "tcmdrug_used_way", "etip_flag", "etip_hosp_code", "dscg_tkdrug_flag", "matn_fee_flag",
     )  # fmt: skip
     return {
-        "mdtrt_id": visit,
+        "mdtrt_id": refs.show(refs.VISIT, visit["id"]),
         "setl_id": settlement,
         "feedetl_sn": row["serial"],
         "rx_drord_no": said.get("rxno", ""),
-        "med_type": "",
-        "fee_ocur_time": said.get("fee_ocur_time", "")[:19],
+        "med_type": visit["med_type"] or ("41" if visit["use"] == "pharmacy" else "11"),
+        "fee_ocur_time": said.get("fee_ocur_time", f"{visit['begun_on']} 00:00:00")[:19],
         "cnt": Decimal(said["cnt"]).quantize(RATIO),
         "pric": Decimal(said["pric"]).quantize(Decimal("0.000001")),
         "det_item_fee_sumamt": Amount(row["fen"]),
-        "pric_uplmt_amt": NO_LIMIT,
-        "selfpay_prop": (Decimal(row["upfront"]) / row["fen"]).quantize(RATIO) if row["fen"] else Decimal("0.0000"),
+        "pric_uplmt_amt": _limit(item["limit_fen"] if item else None),
+        "selfpay_prop": (Decimal(row["upfront"] + row["self_funded"]) / inside).quantize(RATIO) if inside else Decimal("0.0000"),
         "fulamt_ownpay_amt": Amount(row["self_funded"]),
         "overlmt_amt": Amount(row["over_limit"]),
         "preselfpay_amt": Amount(row["upfront"]),
@@ -210,11 +211,12 @@ def stored_line(visit: str, settlement: str, row: Row) -> dict[str, Any]:
         "med_list_codg": row["item"],
         "medins_list_codg": said.get("medins_list_codg", ""),
         "medins_list_name": row["name"],
-        "med_chrgitm_type": said.get("charge", "14"),
+        "med_chrgitm_type": item["charge"] if item else "14",
         "prodname": "",
         "spec": "",
         "dosform_name": "",
         **{name: said.get(name, "") for name in texts},
+        "prd_days": Decimal(said["prd_days"]) if "prd_days" in said else None,
         "lmt_used_flag": "0",
         "hosp_prep_flag": "0",
         "prodplac_type": "",
@@ -230,9 +232,8 @@ def stored_line(visit: str, settlement: str, row: Row) -> dict[str, Any]:
     }
 
 
-def queried(row: Row, institution: Institution, opened: datetime) -> dict[str, Any]:
+def queried(row: Row, answer: Mapping[str, Any], institution: Institution, opened: datetime) -> dict[str, Any]:
     """5203: a settlement or refund as it was answered, with where, when and what became of it."""
-    answer = row["answer"]
     info: dict[str, Any] = dict(answer["setlinfo"])
     refund = row["refunds"] is not None
     info |= {
@@ -263,13 +264,13 @@ def queried(row: Row, institution: Institution, opened: datetime) -> dict[str, A
     return {"setlinfo": info, "setldetail": answer["setldetail"]}
 
 
-def refunded(row: Row, refund: str, at: datetime, msgid: str, balance: Fen, profile: Profile) -> dict[str, Any]:
+def refunded(answer: Mapping[str, Any], refund: str, at: datetime, msgid: str, balance: Fen, profile: Profile) -> dict[str, Any]:
     """A refund's answer: a new number, the amounts with a minus sign unless the connection wants the original ones."""
 
     def back(value: Decimal) -> Decimal:
         return value if profile.refund_positive else 0 - value
 
-    original = row["answer"]["setlinfo"]
+    original = answer["setlinfo"]
     info: dict[str, Any] = {name: back(value) if name in SIGNED else value for name, value in original.items()}
     info |= {
         "setl_id": refund,
@@ -282,11 +283,7 @@ def refunded(row: Row, refund: str, at: datetime, msgid: str, balance: Fen, prof
     }
     detail = [
         {name: back(value) if isinstance(value, Decimal) else value for name, value in fund.items()}
-        for fund in row["answer"]["setldetail"]
+        for fund in answer["setldetail"]
     ]
     return {"setlinfo": info, "setldetail": detail}
 
-
-def steps_of(row: Mapping[str, Any]) -> list[Step]:
-    """The trace a settlement was recorded with."""
-    return [Step(*step) for step in row["steps"]]

@@ -1,7 +1,7 @@
 """The institutions' door: one bare WSGI callable. Raw bytes in, verified, routed on `infno`, answered.
 
-Every expected no is HTTP 200 with `infcode` -1, because that is what every known program understands; only a caller that cannot prove
-who it is gets 401. Nothing that arrives leads to a 500.
+Every expected no is HTTP 200 with `infcode` -1, because that is what every known program understands; only a caller that cannot
+prove who it is gets 401. Nothing that arrives leads to a 500.
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ from mulaid.gateway.dialect import LARGEST_BODY, profiles, read_body, reply, unw
 from mulaid.policy.pack import Library, library
 from mulaid.refusal import Refusal
 from mulaid.settings import from_environment
+from mulaid.settlement import pay
 
 log = logging.getLogger("mulaid.gateway")
 Start = Callable[[str, list[tuple[str, str]]], Any]
 DECODER = "/localQrCodeQuery"
 DRAINED = 64 * 1024 * 1024
+# Everything here is found by key. Plans are made once and never by reading a whole table: a plan made while a table was empty would
+# otherwise stay with a connection while the table grows.
+PLANS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +65,18 @@ class Gateway:
             if environ["REQUEST_METHOD"] == "GET" and environ.get("PATH_INFO") == "/health":
                 return "200 OK", '{"ready":true}'
             request = self._read(environ)
-            client = auth.authenticate(self.register, request, at)
+            client, nonce = auth.authenticate(self.register, request, at)
             if client:
                 profile, region = client.profile, client.institution.region
             if request.path.endswith(DECODER):
+                if nonce:
+                    auth.claim(self.db, nonce)
                 return "200 OK", self._decode(request, client, at)
             message = read_body(request.body)
             envelope = contract.check_envelope(message)
             client = self._sender(client, envelope, at)
             profile, region = client.profile, client.institution.region
-            return "200 OK", self._handle(client, envelope, unwrap(message), at)
+            return "200 OK", self._handle(client, envelope, message, nonce, at)
         except Refusal as refusal:
             return self._refused(refusal, profile.infcode_text, reply(profile, region, 0, at, error=refusal.sentence), at)
         except Exception:
@@ -104,12 +110,21 @@ class Gateway:
             raise Refusal("message.wrong_area", given=area, found=own)
         return client
 
-    def _handle(self, client: Client, envelope: Mapping[str, Any], given: object, at: datetime) -> str:
+    def _handle(
+        self, client: Client, envelope: Mapping[str, Any], message: Mapping[str, Any], nonce: pay.Nonce | None, at: datetime
+    ) -> str:
         infno = contract.transaction(envelope["infno"]).infno
-        call = self._call(client, infno, envelope["msgid"], envelope, contract.check(infno, given), given, at)
+        if nonce and infno not in handlers.SETTLING:
+            auth.claim(self.db, nonce)
+            nonce = None
+        given = unwrap(message)
+        data = contract.check(infno, given)
+        call = self._call(client, infno, envelope["msgid"], envelope, data, given, at, nonce)
         try:
             return handlers.HANDLERS[infno](call)
         except Refusal as refusal:
+            if refusal.status == 401:
+                raise
             return call.refuse(refusal)
 
     def _call(
@@ -121,8 +136,9 @@ class Gateway:
         data: Mapping[str, Any],
         raw: object,
         at: datetime,
+        nonce: pay.Nonce | None = None,
     ) -> handlers.Call:
-        return handlers.Call(self.db, self.library, client, infno, msgid, envelope, data, raw, at, self.allow_test_area)
+        return handlers.Call(self.db, self.library, client, infno, msgid, envelope, data, raw, at, self.allow_test_area, nonce)
 
     def _decode(self, request: Request, client: Client | None, at: datetime) -> str:
         """The decoder's own address: no envelope, `code` 0 and `data`, a refusal as code 500159 with `message`."""
@@ -170,6 +186,8 @@ def _body(environ: Mapping[str, Any]) -> bytes:
         while drained < DRAINED and (chunk := stream.read(1 << 16)):
             drained += len(chunk)
         raise Refusal("message.too_large")
+    if length is not None and len(body) < length:
+        raise Refusal("message.not_json")  # the sender was cut off: what came may be whole by accident
     return body
 
 
@@ -177,7 +195,7 @@ def build(
     url: str, keys: Keys, *, clock: Clock = wall_clock, allow_test_area: bool = False, size: int = 8, packs: Library | None = None
 ) -> Gateway:
     """The door over a database."""
-    db = Database(url, keys, size=size)
+    db = Database(url, keys, size=size, options=PLANS, calls=(pay.GATHER, pay.RECORD))
     return Gateway(db, packs or library(), Register(db), clock, allow_test_area)
 
 

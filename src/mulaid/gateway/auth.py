@@ -26,11 +26,13 @@ from mulaid.crypto import same
 from mulaid.db import Actor, Database, Tx
 from mulaid.gateway.dialect import Profile, profiles
 from mulaid.refusal import Refusal
+from mulaid.settlement.pay import Nonce
 from mulaid.settlement.visit import Institution, find_institution
 
 OPEN, MULAID1, CSB, TIF = "open", "mulaid1", "csb", "tif"
 KEPT_SECONDS = 10.0
 BUCKET_SECONDS = 300
+PUBLIC_KEY = b"ed25519:"
 
 CLIENT_BY_ID = "select id, institution, transport, profile, secret, next_secret from client where id = %(name)s and enabled"
 CLIENT_OPEN = (
@@ -105,18 +107,19 @@ class Register:
         return Client(row["id"], institution, row["transport"], profiles()[row["profile"]], secrets)
 
 
-def authenticate(register: Register, request: Request, at: datetime) -> Client | None:
-    """The caller as its signature proves it, or None for an unsigned message, whose institution the envelope names.
+def authenticate(register: Register, request: Request, at: datetime) -> tuple[Client | None, Nonce | None]:
+    """The caller as its signature proves it, with the nonce that is still to be claimed.
 
-    Refuses auth.refused (unknown, disabled, wrong signature, wrong transport), auth.clock and auth.replayed.
+    No caller for an unsigned message, whose institution the envelope names.
+    Refuses auth.refused (unknown, disabled, wrong signature, wrong transport) and auth.clock.
     """
     if client_id := request.header("X-Mulaid-Client"):
         return _mulaid1(register, request, client_id, at)
     if access_key := request.header("_api_access_key"):
-        return _csb(register, request, access_key, at)
+        return _csb(register, request, access_key, at), None
     if paasid := request.header("x-tif-paasid"):
-        return _tif(register, request, paasid, at)
-    return None
+        return _tif(register, request, paasid, at), None
+    return None, None
 
 
 def _known(register: Register, client_id: str, transport: str, at: datetime) -> Client:
@@ -132,7 +135,7 @@ def _in_time(client: Client, seconds: float, at: datetime) -> None:
         raise Refusal("auth.clock")
 
 
-def _mulaid1(register: Register, request: Request, client_id: str, at: datetime) -> Client:
+def _mulaid1(register: Register, request: Request, client_id: str, at: datetime) -> tuple[Client, Nonce]:
     signed, nonce = request.header("X-Mulaid-Timestamp"), request.header("X-Mulaid-Nonce")
     algorithm, signature = request.header("X-Mulaid-Alg"), request.header("X-Mulaid-Signature")
     if not (re.fullmatch(r"[0-9]{10}", signed, re.ASCII) and re.fullmatch(r"[0-9a-f]{32}", nonce, re.ASCII)):
@@ -142,8 +145,7 @@ def _mulaid1(register: Register, request: Request, client_id: str, at: datetime)
     text = mulaid1_text(algorithm, request.method, request.path, request.query, client_id, signed, nonce, request.body)
     if not any(_verifies(algorithm, secret, text, signature) for secret in client.secrets):
         raise Refusal("auth.refused")
-    _claim_nonce(register.db, client_id, int(signed), nonce)
-    return client
+    return client, (client_id, int(signed) // BUCKET_SECONDS, nonce)
 
 
 def mulaid1_text(algorithm: str, method: str, path: str, query: str, client: str, signed: str, nonce: str, body: bytes) -> bytes:
@@ -164,9 +166,12 @@ def mulaid1_signature(algorithm: str, secret: bytes, text: bytes) -> str:
 
 
 def _verifies(algorithm: str, secret: bytes, text: bytes, signature: str) -> bool:
-    if algorithm == "ED25519" and len(secret) == 32 and re.fullmatch(r"[0-9a-f]{128}", signature, re.ASCII):
+    """A public key is marked as one, or whoever knows it could use it as the secret of an HMAC."""
+    if algorithm == "ED25519" or secret.startswith(PUBLIC_KEY):
+        if algorithm != "ED25519" or not secret.startswith(PUBLIC_KEY) or not re.fullmatch(r"[0-9a-f]{128}", signature, re.ASCII):
+            return False
         try:
-            Ed25519PublicKey.from_public_bytes(secret).verify(bytes.fromhex(signature), text)
+            Ed25519PublicKey.from_public_bytes(secret.removeprefix(PUBLIC_KEY)).verify(bytes.fromhex(signature), text)
         except (InvalidSignature, ValueError):
             return False
         return True
@@ -176,16 +181,15 @@ def _verifies(algorithm: str, secret: bytes, text: bytes, signature: str) -> boo
         return False
 
 
-def _claim_nonce(db: Database, client: str, signed: int, nonce: str) -> None:
-    """After the signature, or anybody could burn a client's nonces; by the request's own time, or a replay at a window's edge passes.
+def claim(db: Database, nonce: Nonce) -> None:
+    """Claim a nonce once; refuses auth.replayed. After the signature was checked, or anybody could burn a client's nonces.
 
-    The row need not be on disk when we answer: a crash forgets the last instant's nonces only, and money has its own keys.
+    Its window is the request's own, or a replay at the edge passes. The row need not be on disk when we answer: a crash forgets the
+    last instant's nonces only, and money has its own keys.
     """
     with db.light.connection() as connection:
-        claimed = connection.execute(
-            "insert into nonce (client, bucket, nonce) values (%s, %s, %s) on conflict do nothing",
-            (client, signed // BUCKET_SECONDS, nonce),
-        ).rowcount
+        statement = "insert into nonce (client, bucket, nonce) values (%s, %s, %s) on conflict do nothing"
+        claimed = connection.execute(statement, nonce).rowcount
     if not claimed:
         raise Refusal("auth.replayed")
 

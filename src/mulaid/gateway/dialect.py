@@ -1,10 +1,10 @@
-"""Dialects: how a connection writes and reads messages. What differs between real programs is a profile, never an `if` in a handler."""
+"""Dialects: how a connection writes and reads messages. What differs between real programs is a profile, no `if` in a handler."""
 
 from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -49,30 +49,31 @@ class Amount(int):
 
 def write(value: Any) -> str:
     """JSON text. Amounts get two decimals, moments and days the interface's forms; nothing passes through float."""
-    match value:
-        case str():
-            return encode_basestring(value)
-        case Amount():
-            return yuan(value)
-        case True:
-            return "true"
-        case False:
-            return "false"
-        case None:
-            return "null"
-        case int():
-            return int.__repr__(value)
-        case Decimal():
-            return format(value, "f")
-        case dict():
-            return "{" + ",".join([f'"{key}":{write(item)}' for key, item in value.items()]) + "}"
-        case list() | tuple():
-            return "[" + ",".join([write(item) for item in value]) + "]"
-        case datetime():
-            return f'"{stamp(value)}"'
-        case date():
-            return f'"{value.isoformat()}"'
-    raise TypeError(f"{type(value).__name__} has no form in a message")
+    return FORMS[type(value)](value)
+
+
+def _object(members: Mapping[str, Any]) -> str:
+    forms = FORMS
+    return "{" + ",".join([f'"{name}":{forms[type(value)](value)}' for name, value in members.items()]) + "}"
+
+
+def _array(items: Sequence[Any]) -> str:
+    return "[" + ",".join([write(item) for item in items]) + "]"
+
+
+FORMS: Mapping[type, Callable[[Any], str]] = {
+    str: encode_basestring,
+    Amount: yuan,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda _: "null",
+    int: int.__repr__,
+    Decimal: lambda value: format(value, "f"),
+    dict: _object,
+    list: _array,
+    tuple: _array,
+    datetime: lambda value: f'"{stamp(value)}"',
+    date: lambda value: f'"{value.isoformat()}"',
+}
 
 
 def read_body(raw: bytes) -> dict[str, Any]:
@@ -100,7 +101,9 @@ def unwrap(message: Mapping[str, Any]) -> object:
 def _read_json(text: str) -> Any:
     try:
         value = json.loads(text, parse_float=Decimal, parse_constant=_not_finite, object_pairs_hook=_no_twins)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise Refusal("message.too_deep") from None
+    except (ValueError, ArithmeticError):  # the second for an exponent that no decimal can hold
         raise Refusal("message.not_json") from None
     if text.count("{") + text.count("[") > DEEPEST and _depth(value) > DEEPEST:
         raise Refusal("message.too_deep")
@@ -134,7 +137,7 @@ def _depth(value: Any) -> int:
 def reply(
     profile: Profile, region: str, serial: int, at: datetime, *, output: str | None = None, error: str = "", warning: str = ""
 ) -> str:
-    """The answer's envelope around output that is JSON already. `error` makes it a refusal; `serial` numbers it within the moment."""
+    """The answer's envelope around output that is JSON already. `error` makes it a refusal; `serial` numbers it in the moment."""
     local = at.astimezone(SHANGHAI)
     moment = local.strftime("%Y%m%d%H%M%S")
     millis = f"{moment}{local.microsecond // 1000:03d}"
@@ -142,7 +145,8 @@ def reply(
     if profile.infcode_text:
         code = f'"{code}"'
     return (
-        f'{{"infcode":{code},"inf_refmsgid":"{region}{moment}{serial % 10**10:010d}","refmsg_time":"{millis}","respond_time":"{millis}",'
+        f'{{"infcode":{code},"inf_refmsgid":"{region}{moment}{serial % 10**10:010d}","refmsg_time":"{millis}",'
+        f'"respond_time":"{millis}",'
         f'"enctype":"","signtype":"","cainfo":"","err_msg":{encode_basestring(error[:500])},"warn_msg":{encode_basestring(warning[:200])},'
         f'"output":{output if output is not None and not error else "null"}}}'
     )

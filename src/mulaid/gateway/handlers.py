@@ -7,15 +7,17 @@ stored answer, byte for byte, whatever it was.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from mulaid import audit, commands, refs
-from mulaid.calendar import business_date
+from mulaid.calendar import SHANGHAI, business_date, stamp
 from mulaid.db import Actor, Database, Row, Tx
 from mulaid.gateway import answers
 from mulaid.gateway.auth import Client
@@ -31,7 +33,8 @@ from mulaid.refusal import Refusal
 from mulaid.settlement import pay, visit
 from mulaid.settlement.visit import EVERY_BATCH, Institution, Line
 
-TOKEN, ID_CARD, SOCIAL_CARD = "01", "02", "03"
+TOKEN, ID_CARD = "01", "02"
+TOKEN_FORM = r"[0-9]{6}[0-9a-f]{32}"  # noqa: S105
 DOOR = "gateway"
 
 
@@ -49,6 +52,7 @@ class Call:
     raw_input: object
     at: datetime
     allow_test_area: bool
+    nonce: pay.Nonce | None = None
 
     @property
     def institution(self) -> Institution:
@@ -69,7 +73,9 @@ class Call:
     def key(self) -> commands.Key:
         """What makes a repeated message the same message. Times and signatures of the envelope may differ between tries."""
         body = json.dumps([self.infno, self.raw_input], sort_keys=True, ensure_ascii=False, default=str)
-        return commands.Key.of(self.institution.book, DOOR, self.institution.code, f"{self.infno}:{self.msgid}", body.encode())
+        # Members that nobody reads may hold half a character pair; they are part of the body all the same.
+        raw = body.encode("utf-8", "surrogatepass")
+        return commands.Key.of(self.institution.book, DOOR, self.institution.code, f"{self.infno}:{self.msgid}", raw)
 
     def answer(self, output: Any, warning: str = "") -> str:
         """The whole answer around a business output."""
@@ -93,11 +99,12 @@ def _person(call: Call, data: Mapping[str, Any]) -> PersonRef:
 
 
 def _certificate(call: Call, data: Mapping[str, Any]) -> tuple[str, str]:
-    """(token, document number) of the credential, one of them empty; some programs put the token beside an identity card."""
+    """(token, document number) of the credential; both where a program puts the token beside an identity card."""
     kind, number = data.get("mdtrt_cert_type", ""), data.get("mdtrt_cert_no", "")
     if kind == TOKEN:
         return number, ""
-    return "", number
+    beside = data.get("card_sn", "") if kind == ID_CARD else ""
+    return beside if re.fullmatch(TOKEN_FORM, beside, re.ASCII) else "", number
 
 
 def _meet(tx: Tx, call: Call, data: Mapping[str, Any]) -> tuple[PersonRef, credential.Holder | None]:
@@ -107,6 +114,8 @@ def _meet(tx: Tx, call: Call, data: Mapping[str, Any]) -> tuple[PersonRef, crede
         raise Refusal("message.certificate_needed")
     if token:
         holder = credential.holder(tx, token, call.institution.code)
+        if number and number.upper() != enrolment.person(tx, holder.ref).number:
+            raise Refusal("message.person_differs")
         return holder.ref, holder
     kind = data.get("psn_cert_type", "01") if data.get("mdtrt_cert_type") == ID_CARD else "01"
     return enrolment.find(tx, kind, number, call.allow_test_area), None
@@ -288,15 +297,17 @@ def upload(call: Call) -> str:
         if len({(line["mdtrt_id"], line["psn_no"]) for line in lines}) != 1:
             raise Refusal("message.mixed_lines")
         ref = refs.parse(refs.VISIT, lines[0]["mdtrt_id"])
-        read = [_line(line) for line in lines]
+        read = [_line(call, line) for line in lines]
         split = visit.upload_lines(tx, call.library, ref, call.institution.code, _person(call, lines[0]), read)
         return {"result": [answers.line(part) for part in split]}
 
     return call.command(work)
 
 
-def _line(data: Mapping[str, Any]) -> Line:
+def _line(call: Call, data: Mapping[str, Any]) -> Line:
+    arose = data.get("fee_ocur_time") or call.at.astimezone(SHANGHAI)
     detail = {name: str(value) for name, value in data.items() if name not in ("mdtrt_id", "psn_no")}
+    detail["fee_ocur_time"] = stamp(arose)
     return Line(
         serial=data["feedetl_sn"],
         batch=data.get("chrg_bchno", ""),
@@ -319,22 +330,42 @@ def take_back_lines(call: Call) -> str:
     return call.command(work)
 
 
-def _outpatient_bill(call: Call) -> pay.Bill:
+def _outpatient_bill(tx: Tx, call: Call) -> pay.Bill:
+    if call.institution.pharmacy:
+        raise Refusal("message.not_a_hospital")
     data = call.input["data"]
+    place = refs.parse(refs.VISIT, data["mdtrt_id"])
     return pay.Bill(
         library=call.library,
         institution=call.institution,
         person=_person(call, data),
         infno=call.infno,
         msgid=call.msgid,
-        visit=refs.parse(refs.VISIT, data["mdtrt_id"]),
-        batch=data.get("chrg_bchno", ""),
+        visit=place,
+        batch=data.get("chrg_bchno") or _only_batch(tx, call, place),
         declared=_declared(data),
         use_accounts=_use_accounts(call, data),
         insutype=data.get("insutype", ""),
         med_type=data.get("med_type", ""),
         token=_certificate(call, data)[0],
     )
+
+
+def _only_batch(tx: Tx, call: Call, place: UUID) -> str:
+    """The batch that is meant when none is named: the only unsettled one, else the newest settled one, which then says so.
+
+    Refuses several: they are settled one by one, and which first changes who pays how much.
+    """
+    visit.find_visit(tx, place, call.institution.code, _person(call, call.input["data"]).id)
+    rows = tx.all(visit.SQL.batches, book=refs.book_of(place), visit=place)
+    waiting = [row["batch"] for row in rows if row["settlement"] is None]
+    if len(waiting) > 1:
+        named = "、".join(waiting[:5])
+        told = f"本次就诊有 {len(waiting)} 个未结算的收费批次（{named}），结算信息"
+        raise Refusal("interface.missing_field", node="data", place=told, field="chrg_bchno", meaning="收费批次号")
+    if waiting:
+        return str(waiting[0])
+    return str(max(rows, key=lambda row: row["settlement"])["batch"]) if rows else ""
 
 
 def _use_accounts(call: Call, data: Mapping[str, Any]) -> bool:
@@ -351,19 +382,19 @@ def _declared(data: Mapping[str, Any]) -> dict[str, Fen]:
     return {"medfee_sumamt": data["medfee_sumamt"], **given}
 
 
-def _present(tx: Tx, call: Call, settled: pay.Settled, *, final: bool) -> tuple[str, str]:
-    """(answer, output), after a last look whether credential and area of the message are those of the person."""
+def _present(call: Call, settled: pay.Settled, *, final: bool) -> str:
+    """The answer, after a last look whether credential and area of the message are those of the person."""
     node = "druginfo" if settled.bill.lines else "data"
     number = _certificate(call, call.input[node])[1]
-    body = answers.settlement(tx, settled, call.profile, final=final)
+    body = answers.settlement(settled, call.profile, call.at, final=final)
     if number and number.upper() != body["setlinfo"]["certno"]:
         raise Refusal("message.person_differs")
     _check_area(call, settled.facts.patient.region)
+    body["setlinfo"]["mdtrt_cert_type"] = call.input[node]["mdtrt_cert_type"]
     if settled.bill.lines:
         body["detlcutinfo"] = [answers.line(part) for part in settled.bill.lines]
-    output = write(body)
     warning = "" if final else "；".join(cautions(explain(settled.packs, settled.decision.steps)))
-    return call.answer(output, warning), output
+    return call.answer(body, warning)
 
 
 def _preview(call: Call, bill_of: Callable[[Tx], pay.Bill]) -> str:
@@ -371,24 +402,24 @@ def _preview(call: Call, bill_of: Callable[[Tx], pay.Bill]) -> str:
     with call.db.reading(call.at, call.by) as tx:
         bill = bill_of(tx)
         settled = pay.decide(tx, bill, pay.gather(tx, bill, None, lock=False))
-        return _present(tx, call, settled, final=False)[0]
+        return _present(call, settled, final=False)
 
 
 def _settle(call: Call, bill_of: Callable[[Tx], pay.Bill]) -> str:
-    def present(tx: Tx, settled: pay.Settled) -> tuple[str, str]:
-        return _present(tx, call, settled, final=True)
+    def present(settled: pay.Settled) -> str:
+        return _present(call, settled, final=True)
 
-    return commands.settle(call.db, call.key, bill_of, present, call.refuse, at=call.at, by=call.by).text
+    return commands.settle(call.db, call.key, bill_of, present, call.refuse, nonce=call.nonce, at=call.at, by=call.by).text
 
 
 def preview_outpatient(call: Call) -> str:
     """2206: what 2207 would come to now."""
-    return _preview(call, lambda _: _outpatient_bill(call))
+    return _preview(call, lambda tx: _outpatient_bill(tx, call))
 
 
 def settle_outpatient(call: Call) -> str:
     """2207: the money moves."""
-    return _settle(call, lambda _: _outpatient_bill(call))
+    return _settle(call, lambda tx: _outpatient_bill(tx, call))
 
 
 def _pharmacy_bill(tx: Tx, call: Call) -> pay.Bill:
@@ -402,7 +433,7 @@ def _pharmacy_bill(tx: Tx, call: Call) -> pay.Bill:
     on = business_date(data.get("begntime", call.at))
     visit.check_day(tx, on)
     region = enrolment.enrolled(tx, ref, on).region
-    lines = visit.split_lines(tx, call.library.in_force(region, on), on, [_line(line) for line in call.input["drugdetail"]])
+    lines = visit.split_lines(tx, call.library.in_force(region, on), on, [_line(call, line) for line in call.input["drugdetail"]])
     return pay.Bill(
         library=call.library,
         institution=call.institution,
@@ -436,6 +467,8 @@ def refund(call: Call) -> str:
     data = call.input["data"]
 
     def work(tx: Tx) -> dict[str, Any]:
+        if call.institution.pharmacy != (call.infno == "2103"):
+            raise Refusal("message.not_a_hospital" if call.institution.pharmacy else "message.not_a_pharmacy")
         settlement = refs.parse(refs.SETTLEMENT, data["setl_id"])
         place = refs.parse(refs.VISIT, data["mdtrt_id"]) if "mdtrt_id" in data else None
         return _refund(tx, call, settlement, _person(call, data).id, place)
@@ -444,25 +477,21 @@ def refund(call: Call) -> str:
 
 
 def _refund(tx: Tx, call: Call, settlement: UUID, person: UUID | None, place: UUID | None) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
-
-    def output(row: Row, ref: UUID) -> str:
-        held = balances(tx, row["book"], row["person"])
-        balance = held.get(OWN, 0) + held.get(CURRENT_YEAR, 0)
-        shown.update(answers.refunded(row, refs.show(refs.SETTLEMENT, ref), tx.at, call.msgid, balance, call.profile))
-        return write(shown)
-
-    pay.refund(
-        tx,
-        settlement,
-        institution=call.institution,
-        person=person,
-        visit=place,
-        infno=call.infno,
-        msgid=call.msgid,
-        output=output,
+    ref, row = pay.refund(
+        tx, settlement, institution=call.institution, person=person, visit=place, infno=call.infno, msgid=call.msgid
     )
-    return shown
+    held = balances(tx, row["book"], row["person"])
+    balance = held.get(OWN, 0) + held.get(CURRENT_YEAR, 0)
+    answer = _recorded(tx, call, row)
+    return answers.refunded(answer, refs.show(refs.SETTLEMENT, ref), tx.at, call.msgid, balance, call.profile)
+
+
+def _recorded(tx: Tx, call: Call, row: Row) -> dict[str, Any]:
+    """The business output that was answered when a settlement of this institution was made."""
+    key = f"{row['infno']}:{row['msgid']}"
+    answer = pay.stored(tx, call.institution.book, DOOR, call.institution.code, key).answer
+    output: dict[str, Any] = json.loads(answer, parse_float=Decimal)["output"]
+    return output
 
 
 def settlement(call: Call) -> str:
@@ -480,7 +509,15 @@ def settlement(call: Call) -> str:
             raise Refusal("settlement.other_institution")
         if row["person"] != ref.id:
             raise Refusal("settlement.other_person")
-    return call.answer(answers.queried(row, call.institution, row["settled_at"]))
+        if row["refunds"] is None:
+            answer = _recorded(tx, call, row)
+        else:
+            held = balances(tx, row["book"], row["person"])
+            balance = held.get(OWN, 0) + held.get(CURRENT_YEAR, 0)
+            original = _recorded(tx, call, pay.find(tx, row["refunds"]))
+            shown = refs.show(refs.SETTLEMENT, row["id"])
+            answer = answers.refunded(original, shown, row["settled_at"], row["msgid"], balance, call.profile)
+    return call.answer(answers.queried(row, answer, call.institution, row["settled_at"]))
 
 
 def bill_lines(call: Call) -> str:
@@ -489,12 +526,17 @@ def bill_lines(call: Call) -> str:
     ref = refs.parse(refs.VISIT, data["mdtrt_id"])
     batch = None
     with call.db.reading(call.at, call.by) as tx:
-        visit.find_visit(tx, ref, call.institution.code, _person(call, data).id)
+        place = visit.find_visit(tx, ref, call.institution.code, _person(call, data).id)
         number = data.get("setl_id", "")
         if number:
-            batch = pay.find(tx, refs.parse(refs.SETTLEMENT, number))["batch"]
+            settled = pay.find(tx, refs.parse(refs.SETTLEMENT, number))
+            if settled["visit"] != ref:
+                raise Refusal("settlement.other_person")
+            batch = settled["batch"]
         lines = visit.bill_lines(tx, ref, batch)
-    return call.answer([answers.stored_line(data["mdtrt_id"], number, line) for line in lines])
+        codes = list({line["item"] for line in lines})
+        items = {row["code"]: row for row in tx.all(visit.SQL.items, codes=codes, on=place["begun_on"])}
+    return call.answer([answers.stored_line(place, number, line, items.get(line["item"])) for line in lines])
 
 
 def take_back(call: Call) -> str:
@@ -515,6 +557,9 @@ def take_back(call: Call) -> str:
 
     return call.command(work)
 
+
+# These claim the nonce of a signed message in the same call that gathers their facts.
+SETTLING = frozenset(("2102", "2207"))
 
 HANDLERS: Mapping[str, Handler] = {
     "9001": sign_in,

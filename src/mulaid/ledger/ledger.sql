@@ -49,21 +49,21 @@ where j.book = %(book)s group by 1 order by 1
 
 -- books --
 -- The books that have anything in them.
-select book from journal union select book from purse order by book
+select book from journal union select book from purse union select book from entry order by book
 
 -- purses_wrong --
--- Purses whose balance, last number, entries and entry balances do not tell the same story.
-select p.holder, p.kind, p.balance, p.last_no, coalesce(e.total, 0) as total, coalesce(e.many, 0) as many
-from purse p
-left join (
+-- Purses whose balance, last number, entries and entry balances do not tell the same story, or that are gone.
+select coalesce(p.holder, e.holder) as holder, coalesce(p.kind, e.kind) as kind, p.balance, p.floor, p.last_no,
+       coalesce(e.total, 0) as total, coalesce(e.many, 0) as many
+from (select holder, kind, balance, floor, last_no from purse where book = %(book)s) p
+full join (
     select holder, kind, sum(fen)::bigint as total, count(*) as many, max(no) as top,
            bool_and(balance = running) as chained
     from (select holder, kind, no, fen, balance, sum(fen) over (partition by holder, kind order by no) as running
           from entry where book = %(book)s) s
     group by holder, kind) e on e.holder = p.holder and e.kind = p.kind
-where p.book = %(book)s
-  and (p.balance < p.floor or p.balance <> coalesce(e.total, 0) or p.last_no <> coalesce(e.many, 0)
-       or p.last_no <> coalesce(e.top, 0) or not coalesce(e.chained, true))
+where p.holder is null or p.balance < p.floor or p.balance <> coalesce(e.total, 0) or p.last_no <> coalesce(e.many, 0)
+   or p.last_no <> coalesce(e.top, 0) or not coalesce(e.chained, true)
 
 -- legs_without_entry --
 -- Purse legs and entries that do not match one to one.

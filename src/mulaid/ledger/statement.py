@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from mulaid.db import Tx
+from mulaid.db import Row, Tx
 from mulaid.ledger.chart import PURSE_NAMES
 from mulaid.ledger.journal import SQL
 from mulaid.money import Fen, yuan
@@ -62,10 +62,7 @@ def faults(tx: Tx) -> Iterator[str]:
             yield f"book {book} does not sum to zero but to {yuan(total)}"
         for row in tx.all(SQL.purses_wrong, book=book):
             name = PURSE_NAMES.get(row["kind"], row["kind"])
-            yield (
-                f"book {book}, {name} of {row['holder']}: balance {yuan(row['balance'])}, {row['last_no']} numbers given, "
-                f"{row['many']} entries that sum to {yuan(row['total'])}"
-            )
+            yield f"book {book}, {name} of {row['holder']}: {_wrong_with_purse(row)}"
         for row in tx.all(SQL.legs_without_entry, book=book):
             yield f"book {book}, journal {row['journal']}: leg and entry of {row['account']} differ"
         for row in tx.all(SQL.clearing, book=book):
@@ -73,3 +70,13 @@ def faults(tx: Tx) -> Iterator[str]:
     for (book, other), fen in owed.items():
         if fen + owed.get((other, book), 0):
             yield f"clearing between books {book} and {other} does not cancel out"
+
+
+def _wrong_with_purse(row: Row) -> str:
+    if row["balance"] is None:
+        return f"{row['many']} entries that sum to {yuan(row['total'])}, and no purse"
+    if row["balance"] < row["floor"]:
+        return f"balance {yuan(row['balance'])} is below its floor {yuan(row['floor'])}"
+    return (
+        f"balance {yuan(row['balance'])}, {row['last_no']} numbers given, {row['many']} entries that sum to {yuan(row['total'])}"
+    )

@@ -15,7 +15,7 @@ from uuid import UUID
 from mulaid import audit
 from mulaid.calendar import business_date, end_of_day
 from mulaid.crypto import digest
-from mulaid.db import Tx
+from mulaid.db import Row, Tx
 from mulaid.people.enrolment import SQL, Enrolment, Person, PersonRef, enrolled, person
 from mulaid.policy.pack import Library
 from mulaid.refusal import Refusal
@@ -108,7 +108,7 @@ def issue(
 
 
 def decode(tx: Tx, digits: str, institution: str, operator: str, *, pharmacy: bool) -> Decoded:
-    """Exchange a code for a visit token bound to institution, person and presenter.
+    """Exchange a code for a visit token bound to institution, person and presenter. Refuses a code of a bond that has ended.
 
     Unknown, expired, used and revoked codes are refused in the same words. The same institution and operator may read the same
     code again within a minute and gets the same token, because the answer may have been lost.
@@ -121,7 +121,7 @@ def decode(tx: Tx, digits: str, institution: str, operator: str, *, pharmacy: bo
     row = tx.one(SQL.use_code, hash=code, at=tx.at, by=reader)
     if row is None:
         return _read_again(tx, code, reader, token_secret)
-    ref = PersonRef(row["book"], row["person"])
+    ref = _ref(tx, row)
     enrolment = enrolled(tx, ref, business_date(tx.at))
     token = enrolment.region + token_secret
     expires = tx.at + PHARMACY_TOKEN if pharmacy else max(end_of_day(tx.at), tx.at + PHARMACY_TOKEN)
@@ -152,16 +152,24 @@ def _read_again(tx: Tx, code: bytes, reader: str, token_secret: str) -> Decoded:
     row = tx.one(SQL.token_of_code, code=code)
     if row is None:
         raise Refusal("credential.bad_code")
-    ref = PersonRef(row["book"], row["person"])
+    ref = _ref(tx, row)
     enrolment = enrolled(tx, ref, business_date(tx.at))
     return Decoded(enrolment.region + token_secret, person(tx, ref), enrolment, row["expires_at"])
 
 
 def holder(tx: Tx, token: str, institution: str) -> Holder:
-    """Whom a token stands for; refuses tokens of other institutions in the same words as unknown ones, and expired ones."""
+    """Whom a token stands for; refuses tokens of other institutions in the same words as unknown ones, expired ones, ended bonds."""
     row = tx.one(SQL.token, hash=digest(token.encode()))
     if row is None or row["institution"] != institution:
         raise Refusal("credential.bad_token")
     if row["expires_at"] <= tx.at:
         raise Refusal("credential.token_expired")
-    return Holder(PersonRef(row["book"], row["person"]), row["presenter"], row["chosen"])
+    return Holder(_ref(tx, row), row["presenter"], row["chosen"])
+
+
+def _ref(tx: Tx, row: Row) -> PersonRef:
+    """The person of a code or token, unless the family account it was shown by has ended since: then nobody may be looked at."""
+    bond = row["bond"]
+    if bond is not None and tx.one(SQL.bond_lives, book=row["book"], id=bond, version=row["bond_version"]) is None:
+        raise Refusal("credential.bond_ended")
+    return PersonRef(row["book"], row["person"])

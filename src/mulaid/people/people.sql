@@ -54,6 +54,10 @@ values (%(book)s, %(id)s, %(member)s, %(binder)s, %(relation)s, %(at)s) on confl
 -- The living family account by which one person may show the other's code.
 select id, version, relation from family_bond where book = %(book)s and member = %(member)s and binder = %(binder)s and ended_at is null
 
+-- bond_lives --
+-- Whether the family account a code was shown by is still the one it was.
+select 1 as lives from family_bond where book = %(book)s and id = %(id)s and version = %(version)s and ended_at is null
+
 -- end_bond --
 -- The family account is over; its version moves, so that codes and tokens made by it die.
 update family_bond set ended_at = %(at)s, version = version + 1 where book = %(book)s and id = %(id)s and ended_at is null
@@ -114,4 +118,4 @@ values (%(book)s, %(id)s, %(person)s, %(about)s, %(text)s, %(channel)s, %(at)s)
 
 -- token_of_code --
 -- The token a code became.
-select book, person, expires_at from visit_token where code = %(code)s
+select book, person, bond, bond_version, expires_at from visit_token where code = %(code)s

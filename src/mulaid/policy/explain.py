@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from mulaid.money import Fen, yuan
@@ -30,7 +31,8 @@ STATUSES = {
     "suspended": "参保状态为暂停", "lapsed_waiting": "还在等待期内", "ended": "参保关系已终止", "moved": "参保关系已转出",
 }  # fmt: skip
 TAGS = {
-    "implant": "种植牙", "orthodontics": "牙齿矫正", "whitening": "牙齿美白", "dental_own": "自费牙科治疗", "public_health": "公共卫生",
+    "implant": "种植牙", "orthodontics": "牙齿矫正", "whitening": "牙齿美白", "dental_own": "自费牙科治疗",
+    "public_health": "公共卫生",
     "sport": "体育健身", "wellness": "养生保健", "cosmetic": "美容整形", "non_medical": "非疾病治疗", "": "目录外自费",
 }  # fmt: skip
 REASONS = {
@@ -47,6 +49,41 @@ REASONS = {
     "limit_givers": "一次结算能用的付款家人已满",
     "own_balance_left": "自己的账户还有余额，不能用家人的",
 }
+RULES = {
+    "split_current_and_prior_account": "当年账户先付",
+    "outpatient_deductible": "门诊起付线",
+    "outpatient_deductible_mode": "起付线计算方式",
+    "outpatient_ratio": "门诊统筹支付比例",
+    "tier_basis": "支付比例的分段口径",
+    "person_classes": "人员类别的细分",
+    "outpatient_cap": "门诊统筹年度限额",
+    "outpatient_supplement_after_cap": "限额以上的大额补助",
+    "outpatient_after_cap_ratio": "限额以上的补助比例",
+    "prohibited_uses": "账户禁止支付的用途",
+    "account_item_overrides": "账户支付的特别项目",
+    "vaccine_allow_list": "账户可付的疫苗",
+    "account_scope": "账户支付范围",
+    "own_account_first": "先用自己的账户",
+    "own_balance_must_be_zero": "自己的账户用完才用家人的",
+    "suspended_owner_can_spend_own": "参保暂停时用自己的账户",
+    "suspended_member_can_receive": "就医人参保暂停时的共济",
+    "suspended_giver_can_fund": "付款家人参保暂停时的共济",
+    "auto_release_on": "共济关系自动解除",
+    "authoriser_excluded_groups": "不能共济的人员",
+    "mutual_aid_relations": "可以共济的家人",
+    "mutual_aid_effective_delay_days": "共济生效的等待天数",
+    "mutual_aid_valid_period": "共济的有效期",
+    "mutual_aid_area": "可以共济的地区",
+    "mutual_aid_mode": "共济的方式",
+    "mutual_aid_use_types": "共济可以用在哪里",
+    "member_quota": "给家人的额度",
+    "authoriser_account_part": "可以共济的账户部分",
+    "authoriser_balance_floor": "必须留给自己的余额",
+    "authoriser_reserve_ratio": "必须留给自己的比例",
+    "settlement_cap_per_member": "每次结算的上限",
+    "max_authorisers_per_settlement": "一次能用几位家人的账户",
+    "authoriser_order": "家人账户的扣款顺序",
+}
 ORDERS = {
     "filing_time": "按备案先后", "binding_time_asc": "先绑定的先付", "binding_time_desc": "后绑定的先付",
     "local_then_binding": "先本地后外地、先绑定的先付", "balance_desc_name": "余额多的先付", "user_rank": "按自己排的顺序",
@@ -57,7 +94,7 @@ LIMITS = {
     "authoriser_reserve_ratio": "其余按比例留给自己",
     "settlement_cap_per_member": "到了每次上限",
     "member_quota": "额度用完",
-    "": "余额用完",
+    "balance": "余额用完",
 }
 MODES = {
     "annual": "每年一次",
@@ -78,6 +115,11 @@ class Line:
     source: str = ""
     since: str = ""
     confidence: str = ""
+
+    @property
+    def rule_name(self) -> str:
+        """What people call the rule; empty where no rule decided."""
+        return RULES[self.rule] if self.rule else ""
 
     @property
     def caution(self) -> str:
@@ -121,7 +163,8 @@ def _pool(step: Step, _: Mapping[str, Pack]) -> str:
     level = LEVELS[step.detail["level"]]
     if "percent" not in step.detail:
         return f"在{level}，起付线以上的 {yuan(step.detail['eligible'])} 元医保统筹基金不付"
-    ratio = step.detail["percent"]
+    # A whole number of tens is kept as 9E+1.
+    ratio = format(Decimal(step.detail["percent"]), "f")
     return f"医保统筹基金付 {yuan(step.fen)} 元：起付线以上 {yuan(step.detail['eligible'])} 元，{level}支付比例 {ratio}%"
 
 
@@ -198,4 +241,4 @@ def cautions(lines: Sequence[Line]) -> Iterator[str]:
     """One sentence for each weakly sourced rule that decided, for the head of a page or a receipt."""
     for line in lines:
         if line.caution:
-            yield f"{line.region} {line.rule}：{line.caution}"
+            yield f"{line.region}“{line.rule_name}”：{line.caution}"

@@ -119,8 +119,9 @@ def not_from_accounts(pack: Pack, portion: Portion) -> tuple[Fen, str]:
         return 0, ""
     if portion.tag.startswith("vaccine"):
         allowed = pack["vaccine_allow_list"]
+        # The list is about vaccines people buy themselves. What the fund shares in (after a bite, in some areas) is ordinary care.
         if "all" not in allowed and portion.tag.partition(":")[2] not in allowed:
-            return portion.total, "vaccine_allow_list"
+            return outside, "vaccine_allow_list"
     if pack["account_scope"] == "in_policy_only":
         return portion.over_limit + portion.self_funded, "account_scope"
     return 0, ""
@@ -182,29 +183,24 @@ def _outside_area(pack: Pack, patient_region: str, giver_region: str) -> bool:
 
 
 def usable(pack: Pack, giver: Giver) -> tuple[Fen, str]:
-    """What one giver's account may pay towards one settlement, and the parameter that bounds it below the whole balance."""
+    """What one giver's account may pay towards one settlement, and what bounds it: a parameter, or `balance`."""
     balance = giver.account
     if pack["authoriser_account_part"] == "whole":
         balance += giver.current_year
     floor, reserve = pack["authoriser_balance_floor"], share(balance, pack["authoriser_reserve_ratio"])
-    bounds = [
-        (
-            balance - max(floor, reserve) - giver.frozen,
-            "authoriser_balance_floor" if floor >= reserve else "authoriser_reserve_ratio",
-        ),
-        (giver.account, ""),
-    ]
-    for limit, parameter in (
+    kept, parameter = max((floor, "authoriser_balance_floor"), (reserve, "authoriser_reserve_ratio"), (giver.frozen, "balance"))
+    if kept:
+        kept = max(floor, reserve) + giver.frozen
+    bounds = [(balance - kept, parameter if kept else "balance"), (giver.account, "balance")]
+    for limit, name in (
         (giver.settlement_cap, "settlement_cap_per_member"),
         (pack["settlement_cap_per_member"], "settlement_cap_per_member"),
         (giver.quota_left, "member_quota"),
     ):
         if limit is not None:
-            bounds.append((limit, parameter))
-    limit, parameter = min(bounds, key=lambda bound: bound[0])
-    if limit == balance:
-        parameter = ""
-    return max(0, limit), parameter
+            bounds.append((limit, name))
+    limit, name = min(bounds, key=lambda bound: bound[0])
+    return max(0, limit), name
 
 
 Key = Callable[[Giver], tuple[Any, ...]]

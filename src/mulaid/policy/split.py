@@ -234,7 +234,7 @@ def _givers_pay(
         fen = min(can, need)
         if not fen:
             reason = "below_floor" if giver.account else "no_balance"
-            trace.add("giver_passed", 0, bound, giver.region, giver=giver.shown, relation=giver.relation, reason=reason)
+            trace.add("giver_passed", 0, "" if bound == "balance" else bound, giver.region, giver=giver.shown, relation=giver.relation, reason=reason)
             continue
         limited = bound if fen < need else ""
         trace.add(

@@ -39,6 +39,9 @@ class Packs:
 def faults(tx: Tx) -> Iterator[str]:
     """Everything that is not as it must be, one sentence each."""
     yield from statement.faults(tx)
+    for book in statement.books(tx):
+        for row in tx.all(SQL.unlike_books, book=book):
+            yield f"settlement {row['id']}: its amounts and its journal differ"
     yield from decisions_that_differ(tx)
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import namedtuple_row
+from psycopg.pq import TransactionStatus
 
 from mulaid import audit, outbox, refs
 from mulaid.calendar import business_date
 from mulaid.crypto import digest
-from mulaid.db import Row, Tx
+from mulaid.db import Call, Row, Tx
 from mulaid.ledger import chart
 from mulaid.ledger.journal import SQL as LEDGER
 from mulaid.ledger.journal import reverse
@@ -23,14 +24,17 @@ from mulaid.money import Fen, yuan
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy import facts as fact
 from mulaid.policy import split
-from mulaid.policy.facts import Facts, Portion
+from mulaid.policy.facts import Facts, Giver, Portion
 from mulaid.policy.pack import Library, Pack
 from mulaid.refusal import Refusal
 from mulaid.settlement.visit import SQL, Institution, SplitLine, store_lines
 
 Key = tuple[int, str, str, str]
+Nonce = tuple[str, int, str]
+GATHER, RECORD = Call("settlement_gather", 20), Call("settlement_record", 44)
 ORDER_BY_BALANCE = "balance_desc_name"
 MOVED = "ML001"
+BY_BALANCE = ("balance", "authoriser_balance_floor", "authoriser_reserve_ratio")
 
 
 class Moved(Exception):
@@ -71,14 +75,60 @@ class Bill:
     lines: Sequence[SplitLine] = ()
 
 
+class GatheredRow(NamedTuple):
+    """The columns of settlement_gather, as text."""
+
+    stored: bytes | None
+    problem: bytes | None
+    problem_fact: bytes | None
+    facts: bytes | None
+    guard: bytes | None
+    name: bytes | None
+    document: bytes | None
+    document_kind: bytes | None
+    gender: bytes | None
+    nation: bytes | None
+    born: bytes | None
+    insutype: bytes | None
+    psn_type: bytes | None
+    med_type: bytes | None
+    presenter: bytes | None
+    visit_version: bytes | None
+
+
+class Guard(NamedTuple):
+    """What must not have moved when the decision is recorded: versions and last numbers; for each giver (book, number, version)."""
+
+    year: int
+    own: int
+    current_year: int
+    givers: list[tuple[int, int, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """What one look at the database brought: the stored answer of a repeat, or the facts and what must not move."""
 
     stored: Stored | None
-    row: Any = None
+    row: GatheredRow | None = None
     facts_text: str = ""
     facts: Facts | None = None
+    guard: Guard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """The patient as an answer names them; `name` and `number` are clear."""
+
+    name: str
+    number: str
+    document_kind: str
+    gender: str
+    nation: str
+    born: date
+    insutype: str
+    psn_type: str
+    med_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +138,8 @@ class Settled:
     id: UUID
     visit: UUID
     bill: Bill
-    row: Any
+    patient: Patient
+    guard: Guard
     facts: Facts
     decision: split.Decision
     packs: Mapping[str, Pack]
@@ -112,46 +163,51 @@ class Settled:
         )
 
 
-Present = Callable[[Tx, Settled], tuple[str, str]]
+Present = Callable[[Settled], str]
 
 
-def gather(tx: Tx, bill: Bill, key: Key | None, *, lock: bool) -> Gathered:
-    """One call: the stored answer of a repeated key, or every fact. Refuses what the facts themselves forbid."""
-    home, door, caller, name = key or (0, None, None, None)
-    portions = None if bill.visit else json.dumps([_portion_row(portion) for portion in bill.portions])
-    with tx.connection.cursor(row_factory=namedtuple_row) as cursor:
-        row = cursor.execute(
-            SQL.gather,
-            {
-                "home": home,
-                "door": door,
-                "caller": caller,
-                "key": name,
-                "book": bill.person.book,
-                "person": bill.person.id,
-                "visit": bill.visit,
-                "batch": bill.batch,
-                "institution": bill.institution.code,
-                "on": bill.on,
-                "portions": portions,
-                "use": "pharmacy" if bill.institution.pharmacy else "outpatient",
-                "level": bill.institution.level,
-                "use_accounts": bill.use_accounts,
-                "token": digest(bill.token.encode()) if bill.token else None,
-                "at": tx.at,
-                "lock": lock,
-            },
-        ).fetchone()
-    assert row is not None, "a function with OUT parameters answers one row"
-    if row.stored is not None:
-        found = _stored(tx, home, str(door), str(caller), str(name))
-        return Gathered(found)
+def gather(tx: Tx, bill: Bill, key: Key | None, *, nonce: Nonce | None = None, lock: bool) -> Gathered:
+    """One call: the stored answer of a repeated key, or every fact. Refuses what the facts themselves forbid, and a used nonce."""
+    home, door, caller, name = key or (None, None, None, None)
+    client, bucket, random = nonce or (None, None, None)
+    row = GatheredRow(
+        *tx.call(
+            GATHER,
+            (
+                client,
+                _text(bucket),
+                random,
+                _text(home),
+                door,
+                caller,
+                name,
+                str(bill.person.book),
+                str(bill.person.id),
+                _text(bill.visit),
+                bill.batch,
+                bill.institution.code,
+                _text(bill.on),
+                None if bill.visit else json.dumps([_portion_row(portion) for portion in bill.portions]),
+                "pharmacy" if bill.institution.pharmacy else "outpatient",
+                bill.institution.level,
+                "t" if bill.use_accounts else "f",
+                digest(bill.token.encode()) if bill.token else None,
+                tx.at.isoformat(),
+                "t" if lock else "f",
+            ),
+        )
+    )
     if row.problem:
-        told = row.problem_fact
-        if row.problem == "settlement.already":
+        told = (row.problem_fact or b"").decode()
+        if row.problem == b"settlement.already":
             told = refs.show(refs.SETTLEMENT, UUID(told))
-        raise Refusal(row.problem, fact=told)
-    return Gathered(None, row, row.facts, fact.read(json.loads(row.facts)))
+        raise Refusal(row.problem.decode(), fact=told)
+    if row.stored == b"t":
+        assert key is not None, "only a key can have been answered"
+        return Gathered(stored(tx, *key))
+    assert row.facts is not None and row.guard is not None, "without a problem there are facts"  # noqa: PT018
+    facts_text = row.facts.decode()
+    return Gathered(None, row, facts_text, fact.read(json.loads(facts_text)), Guard(*json.loads(row.guard)))
 
 
 def _portion_row(portion: Portion) -> dict[str, Any]:
@@ -164,7 +220,8 @@ def _portion_row(portion: Portion) -> dict[str, Any]:
     }
 
 
-def _stored(tx: Tx, book: int, door: str, caller: str, name: str) -> Stored:
+def stored(tx: Tx, book: int, door: str, caller: str, name: str) -> Stored:
+    """The answer kept under a key that is known to have one."""
     row = tx.one(
         "select body_hash, answer, refused, subject from command"
         " where book = %(book)s and door = %(door)s and caller = %(caller)s and key = %(key)s",
@@ -179,22 +236,41 @@ def _stored(tx: Tx, book: int, door: str, caller: str, name: str) -> Stored:
 
 def decide(tx: Tx, bill: Bill, gathered: Gathered) -> Settled:
     """The law's decision on gathered facts. Refuses an insurance type or amounts that disagree with what is known."""
-    facts, row = gathered.facts, gathered.row
-    assert facts is not None
-    if bill.insutype and bill.insutype != row.insutype:
-        raise Refusal("settlement.wrong_insurance", given=bill.insutype, found=row.insutype)
+    facts, row, guard = gathered.facts, gathered.row, gathered.guard
+    assert facts is not None and row is not None and guard is not None, "a repeat is not decided again"  # noqa: PT018
+    patient = _patient(tx, bill.person.id, row)
+    if bill.insutype and bill.insutype != patient.insutype:
+        raise Refusal("settlement.wrong_insurance", given=bill.insutype, found=patient.insutype)
     packs = packs_for(bill.library, facts)
     settled = Settled(
         id=refs.mint(bill.person.book, tx.at),
         visit=bill.visit or refs.mint(bill.person.book, tx.at),
         bill=bill,
-        row=row,
+        patient=patient,
+        guard=guard,
         facts=facts,
         decision=split.decide(packs, facts),
         packs=packs,
     )
     _compare(bill, settled.portion)
     return settled
+
+
+def _patient(tx: Tx, person: UUID, row: GatheredRow) -> Patient:
+    def told(column: bytes | None) -> str:
+        return column.decode() if column else ""
+
+    return Patient(
+        name=tx.keys.open_text("person", f"person|name|{person}", bytes.fromhex(told(row.name)[2:])),
+        number=tx.keys.open_text("person", f"person|document|{person}", bytes.fromhex(told(row.document)[2:])),
+        document_kind=told(row.document_kind),
+        gender=told(row.gender),
+        nation=told(row.nation),
+        born=date.fromisoformat(told(row.born)),
+        insutype=told(row.insutype),
+        psn_type=told(row.psn_type),
+        med_type=told(row.med_type),
+    )
 
 
 def packs_for(library: Library, facts: Facts) -> dict[str, Pack]:
@@ -237,103 +313,90 @@ def record(
 ) -> str | None:
     """One call: everything that was decided, or Moved. Returns the stored answer's text, None when the key was answered meanwhile."""
     keep_packs(tx, settled.packs.values())
-    text, output = present(tx, settled)
+    text = present(settled)
     home, door, caller, name, body_hash = key
-    decision, row, book = settled.decision, settled.row, bill.person.book
+    decision, book, row = settled.decision, bill.person.book, gathered.row
+    assert row is not None, "a repeat is not recorded again"
     draws = _draws(tx, settled)
     accounts, fens, kinds = _legs(settled)
-    guards = [row.guard["givers"][settled.facts.givers.index(giver)] for giver, _ in decision.aid]
-    values = {
-        "home": home,
-        "door": door,
-        "caller": caller,
-        "key": name,
-        "hash": body_hash,
-        "answer": text,
-        "book": book,
-        "id": settled.id,
-        "visit": settled.visit,
-        "new_visit": bill.visit is None,
-        "visit_version": row.guard["visit"],
-        "person": bill.person.id,
-        "institution": bill.institution.code,
-        "infno": bill.infno,
-        "msgid": bill.msgid,
-        "batch": bill.batch,
-        "number": bill.number,
-        "insutype": row.insutype,
-        "med_type": bill.med_type,
-        "on": settled.facts.on,
-        "day": business_date(tx.at),
-        "at": tx.at,
-        "amounts": [
-            decision.total, decision.pool, decision.supplement, decision.current_year, decision.account, decision.aid_total,
-            decision.cash, decision.deductible, decision.in_policy_counted,
-        ],
-        "facts": gathered.facts_text,
-        "steps": json.dumps([step.as_json() for step in decision.steps], ensure_ascii=False, separators=(",", ":")),
-        "packs": json.dumps({region: pack.digest for region, pack in settled.packs.items()}),
-        "output": output,
-        "year_version": row.guard["year"],
-        "presenter": row.presenter,
-        "actor": f"{tx.by.channel}:{tx.by.name}",
-        "audit": refs.mint(book, tx.at),
-        "news": refs.mint(book, tx.at),
-        "accounts": accounts,
-        "fens": fens,
-        "kinds": kinds,
-        "draw_books": [draw.book for draw in draws],
-        "draw_holders": [draw.holder for draw in draws],
-        "draw_kinds": [draw.kind for draw in draws],
-        "draw_fens": [draw.fen for draw in draws],
-        "draw_keeps": [draw.keep for draw in draws],
-        "draw_nos": [draw.no for draw in draws],
-        "draw_journals": [draw.journal for draw in draws],
-        "aids": [UUID(giver.aid) for giver, _ in decision.aid],
-        "aid_versions": [guard["version"] for guard in guards],
-        "aid_fens": [fen for _, fen in decision.aid],
-    }  # fmt: skip
+    aids = [(giver.aid, _guard_of(settled, giver)[2], fen) for giver, fen in decision.aid]
+    values = (
+        str(home), door, caller, name, body_hash, text,
+        str(book), str(settled.id), str(settled.visit), "t" if bill.visit is None else "f", row.visit_version,
+        str(bill.person.id), bill.institution.code, bill.infno, bill.msgid, bill.batch, bill.number, settled.patient.insutype,
+        bill.med_type, settled.facts.on.isoformat(), business_date(tx.at).isoformat(), tx.at.isoformat(),
+        _array(
+            (
+                decision.total, decision.pool, decision.supplement, decision.current_year, decision.account, decision.aid_total,
+                decision.cash, decision.deductible, decision.in_policy_counted,
+            )
+        ),
+        gathered.facts_text,
+        json.dumps([step.as_json() for step in decision.steps], ensure_ascii=False, separators=(",", ":")),
+        json.dumps({region: pack.digest for region, pack in settled.packs.items()}),
+        str(settled.guard.year), None if row.presenter is None else row.presenter.decode(), f"{tx.by.channel}:{tx.by.name}",
+        str(refs.mint(book, tx.at)), str(refs.mint(book, tx.at)),
+        _array(accounts), _array(fens), _array(kinds),
+        *(_array(column) for column in _columns(draws)),
+        _array(aid for aid, _, _ in aids), _array(version for _, version, _ in aids), _array(fen for _, _, fen in aids),
+    )  # fmt: skip
     try:
-        if bill.lines:
-            with tx.connection.transaction():
-                done = tx.connection.execute(SQL.record, values).fetchone()
-                if done == ("done",):
-                    store_lines(tx, book, settled.visit, bill.lines)
-        else:
-            done = tx.connection.execute(SQL.record, values).fetchone()
+        with tx.connection.transaction() if bill.lines else nullcontext():
+            done = tx.call(RECORD, [value.decode() if value is row.visit_version and value else value for value in values])
+            if bill.lines and done == [b"done"]:
+                store_lines(tx, book, settled.visit, bill.lines)
     except psycopg.Error as error:
         if error.sqlstate != MOVED:
             raise
         raise Moved(str(error)) from None
-    return text if done == ("done",) else None
+    return text if done == [b"done"] else None
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _array(values: Iterable[object]) -> str:
+    """A PostgreSQL array literal of numbers, ids and account names, none of which needs quoting."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _draws(tx: Tx, settled: Settled) -> list[_Draw]:
     """The purses a decision draws on, in (book, holder, kind) order so that two families cannot wait for each other."""
-    decision, person, guard = settled.decision, settled.bill.person, settled.row.guard
+    decision, person, guard = settled.decision, settled.bill.person, settled.guard
     draws = []
     for kind, fen, no in (
-        (chart.OWN, decision.account, guard["own"]),
-        (chart.CURRENT_YEAR, decision.current_year, guard["current_year"]),
+        (chart.OWN, decision.account, guard.own),
+        (chart.CURRENT_YEAR, decision.current_year, guard.current_year),
     ):
         if fen:
             draws.append(_Draw(person.book, person.id, kind, fen, 0, no, settled.id))
-    limited = {step.detail["aid"] for step in decision.steps if step.what == "aid" and step.detail["limited"]}
+    limited = {step.detail["aid"] for step in decision.steps if step.what == "aid" and step.detail["limited"] in BY_BALANCE}
     by_balance = settled.packs[settled.facts.patient.region]["authoriser_order"] == ORDER_BY_BALANCE
     for giver, fen in decision.aid:
-        pack, its = settled.packs[giver.region], guard["givers"][settled.facts.givers.index(giver)]
+        pack, (giver_book, giver_no, _) = settled.packs[giver.region], _guard_of(settled, giver)
         # A giver's account may have moved since it was read, as long as the same decision would still be made: enough is left above
         # floor, reserve and frozen quota. Where the balance itself decided, it must not have moved at all.
         exact = by_balance or giver.aid in limited or pack["authoriser_reserve_ratio"] > 0
         keep = pack["authoriser_balance_floor"] + giver.frozen
-        journal = settled.id if its["book"] == person.book else refs.mint(its["book"], tx.at)
-        draws.append(_Draw(its["book"], UUID(giver.person), chart.OWN, fen, keep, its["no"] if exact else None, journal))
-    return sorted(draws)
+        journal = settled.id if giver_book == person.book else refs.mint(giver_book, tx.at)
+        draws.append(_Draw(giver_book, UUID(giver.person), chart.OWN, fen, keep, giver_no if exact else None, journal))
+    return sorted(draws, key=lambda draw: draw[:3])
+
+
+def _guard_of(settled: Settled, giver: Giver) -> tuple[int, int, int]:
+    return settled.guard.givers[settled.facts.givers.index(giver)]
+
+
+def _columns(draws: Sequence[_Draw]) -> Iterator[list[object]]:
+    """The draws as one list a column, an exact number left open as null."""
+    for column in range(len(_Draw._fields)):
+        yield ["null" if draw[column] is None else draw[column] for draw in draws]
 
 
 def _legs(settled: Settled) -> tuple[list[str], list[Fen], list[str]]:
     """The journal of the patient's book: who pays, and the institution that is owed the bill."""
-    decision, bill, guard = settled.decision, settled.bill, settled.row.guard
+    decision, bill = settled.decision, settled.bill
     region = settled.facts.patient.region
     legs: list[tuple[str, Fen, str]] = [
         (chart.fund(decision.pool_fund, region), -decision.pool, "pool"),
@@ -342,7 +405,7 @@ def _legs(settled: Settled) -> tuple[list[str], list[Fen], list[str]]:
         (chart.purse(bill.person.id, chart.OWN), -decision.account, "own"),
     ]
     for giver, fen in decision.aid:
-        book = guard["givers"][settled.facts.givers.index(giver)]["book"]
+        book = _guard_of(settled, giver)[0]
         account = chart.purse(UUID(giver.person), chart.OWN) if book == bill.person.book else chart.clearing(book)
         legs.append((account, -fen, "aid"))
     legs.append((chart.cash(bill.institution.code), -decision.cash, "cash"))
@@ -351,16 +414,14 @@ def _legs(settled: Settled) -> tuple[list[str], list[Fen], list[str]]:
     return [leg[0] for leg in told], [leg[1] for leg in told], [leg[2] for leg in told]
 
 
-_kept: set[tuple[str, str]] = set()
-
-
-def keep_packs(tx: Tx, packs: Sequence[Pack] | Any) -> None:
-    """Make sure the values of a decision can be read back by their digest for ever; once a process and database."""
+def keep_packs(tx: Tx, packs: Iterable[Pack]) -> None:
+    """Make sure the values of a decision can be read back by their digest for ever; asked once a process."""
     for pack in packs:
-        mark = (tx.connection.info.dsn, pack.digest)
-        if mark not in _kept:
+        if pack.digest not in tx.kept:
             tx.run(SQL.keep_pack, digest=pack.digest, region=pack.region, name=pack.name, body=pack.as_json())
-            _kept.add(mark)
+            # Only once it is there for good: inside a transaction the row may still be rolled back.
+            if tx.connection.info.transaction_status == TransactionStatus.IDLE:
+                tx.kept.add(pack.digest)
 
 
 def find(tx: Tx, settlement: UUID) -> Row:
@@ -396,7 +457,6 @@ def refund(
     visit: UUID | None,
     infno: str,
     msgid: str,
-    output: Callable[[Row, UUID], str],
 ) -> tuple[UUID, Row]:
     """Return a settlement whole: every leg to where it came from, even if an authorisation has ended since.
 
@@ -425,7 +485,6 @@ def refund(
         msgid=msgid,
         day=business_date(tx.at),
         at=tx.at,
-        answer=output(row, ref),
         journals=journals,
         journal_books=[refs.book_of(journal) for journal in journals],
     )

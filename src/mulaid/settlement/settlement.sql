@@ -1,19 +1,3 @@
--- gather --
--- Everything the law needs to know about a bill, and what must not move before it is recorded.
-select * from settlement_gather(%(home)s, %(door)s, %(caller)s, %(key)s, %(book)s, %(person)s, %(visit)s, %(batch)s, %(institution)s,
-    %(on)s, %(portions)s, %(use)s, %(level)s, %(use_accounts)s, %(token)s, %(at)s, %(lock)s)
-
--- record --
--- Carry a decision out, all of it or nothing.
-select settlement_record(%(home)s, %(door)s, %(caller)s, %(key)s, %(hash)s, %(answer)s,
-    %(book)s, %(id)s, %(visit)s, %(new_visit)s, %(visit_version)s, %(person)s, %(institution)s,
-    %(infno)s, %(msgid)s, %(batch)s, %(number)s, %(insutype)s, %(med_type)s,
-    %(on)s, %(day)s, %(at)s, %(amounts)s, %(facts)s, %(steps)s, %(packs)s, %(output)s,
-    %(year_version)s, %(presenter)s, %(actor)s, %(audit)s, %(news)s,
-    %(accounts)s, %(fens)s, %(kinds)s,
-    %(draw_books)s, %(draw_holders)s, %(draw_kinds)s::smallint[], %(draw_fens)s, %(draw_keeps)s,
-    %(draw_nos)s, %(draw_journals)s, %(aids)s, %(aid_versions)s, %(aid_fens)s)
-
 -- settlement --
 -- One settlement with what it rests on.
 select * from settlement where book = %(book)s and id = %(id)s
@@ -29,10 +13,10 @@ update settlement set refunded_by = %(refund)s where book = %(book)s and id = %(
 -- add_refund --
 -- A refund is a settlement of its own, all amounts negative.
 insert into settlement (book, id, visit, person, institution, infno, msgid, batch, service_date, business_date, settled_at,
-    total, pool, supplement, current_year, account, aid, cash, deductible, counted, facts, steps, packs, answer, journals, journal_books,
+    total, pool, supplement, current_year, account, aid, cash, deductible, counted, facts, steps, packs, journals, journal_books,
     presenter, refunds)
 select book, %(id)s, visit, person, institution, %(infno)s, %(msgid)s, batch, service_date, %(day)s, %(at)s,
-    -total, -pool, -supplement, -current_year, -account, -aid, -cash, -deductible, -counted, facts, steps, packs, %(answer)s,
+    -total, -pool, -supplement, -current_year, -account, -aid, -cash, -deductible, -counted, facts, steps, packs,
     %(journals)s, %(journal_books)s, presenter, id
 from settlement where book = %(book)s and id = %(original)s
 
@@ -62,6 +46,23 @@ select subject, refused from command where book = %(book)s and door = %(door)s a
 -- Decisions of a book to replay, by key, a page at a time. Refunds rest on the decision they return.
 select book, id, facts, packs, total, pool, supplement, current_year, account, aid, cash, deductible, counted from settlement
 where book = %(book)s and refunds is null and id > %(after)s order by id limit 500
+
+-- unlike_books --
+-- Settlements and refunds of a book whose amounts are not those of their journal, or of which one is missing.
+select coalesce(s.id, j.id) as id
+from (select id, total, pool, supplement, current_year, account, aid, cash from settlement where book = %(book)s) s
+full join (
+    select j.settlement as id, sum(leg.fen) filter (where leg.kind = 'bill') as total,
+           coalesce(-sum(leg.fen) filter (where leg.kind = 'pool'), 0) as pool,
+           coalesce(-sum(leg.fen) filter (where leg.kind = 'supplement'), 0) as supplement,
+           coalesce(-sum(leg.fen) filter (where leg.kind = 'current_year'), 0) as current_year,
+           coalesce(-sum(leg.fen) filter (where leg.kind = 'own'), 0) as account,
+           coalesce(-sum(leg.fen) filter (where leg.kind = 'aid'), 0) as aid,
+           coalesce(-sum(leg.fen) filter (where leg.kind = 'cash'), 0) as cash
+    from journal j, unnest(j.fens, j.kinds) as leg(fen, kind)
+    where j.book = %(book)s and j.settlement is not null and 'bill' = any(j.kinds) group by 1) j on j.id = s.id
+where (s.total, s.pool, s.supplement, s.current_year, s.account, s.aid, s.cash)
+    is distinct from (j.total, j.pool, j.supplement, j.current_year, j.account, j.aid, j.cash)
 
 -- open_visit --
 -- A registration.
@@ -105,6 +106,13 @@ delete from fee_line l where l.book = %(book)s and l.visit = %(visit)s and (%(ba
 -- The bill lines of a visit, of one batch or of all.
 select serial, batch, item, name, fen, in_policy, upfront, over_limit, self_funded, grade, tag, detail from fee_line
 where book = %(book)s and visit = %(visit)s and (%(batch)s::text is null or batch = %(batch)s) order by serial
+
+-- batches --
+-- The batches of a visit's lines, each with the settlement of it that stands.
+select l.batch, max(s.id::text) as settlement from (select distinct book, visit, batch from fee_line
+    where book = %(book)s and visit = %(visit)s) l
+left join settlement s on s.book = l.book and s.visit = l.visit and s.batch = l.batch and s.refunds is null and s.refunded_by is null
+group by l.batch order by l.batch
 
 -- items --
 -- Catalogue entries in force on a day.

@@ -14,12 +14,21 @@ _ours = from_environment()
 _place = conninfo_to_dict(_ours.database_url or "")
 _here = Path(__file__).parent
 
+# What views need to know of this process: profile, ports, addresses.
+MULAID = _ours
 SECRET_KEY = Keys.load(_ours.keys_path).blind("django", "secret").hex()
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"] if _ours.profile != "production" else _ours.hosts
-INSTALLED_APPS = ["mulaid.web.apps.Mulaid", "procrastinate.contrib.django", "django.contrib.sessions", "django.contrib.staticfiles", "csp"]
+INSTALLED_APPS = [
+    "mulaid.web.apps.Mulaid",
+    "procrastinate.contrib.django",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "csp",
+]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "mulaid.web.frame.unstored",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -32,7 +41,7 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [_here / "templates"],
-        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request", "mulaid.web.frame.context"]},
     }
 ]
 DATABASES = {
@@ -55,6 +64,7 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [_here / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+WHITENOISE_MAX_AGE = 30 * 24 * 60 * 60
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

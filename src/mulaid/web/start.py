@@ -1,15 +1,46 @@
-"""The start page: what this is and what to try."""
+"""The start page and the page of one settlement. Both belong to the demonstration: elsewhere nothing is told to the unsigned."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from mulaid.refusal import Refusal
+from mulaid.web import whose
+from mulaid.web.reading import reading
+
+LISTED = 5
+NOT_FOUND = 404
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """The start page."""
-    return HttpResponse("mulaid")
+    """What this is, what to try, and the newest settlement told as whose money paid. Refuses outside the demonstration."""
+    _require_demo()
+    with reading() as tx:
+        recent = whose.newest(tx, LISTED)
+        told = whose.tell(tx, recent[0].number) if recent else None
+    return render(request, "start.html", {"told": told, "recent": recent, "gateway_port": settings.MULAID.gateway_port})
+
+
+def settlement(request: HttpRequest, number: str) -> HttpResponse:
+    """One settlement or refund, rule by rule. Refuses a number nobody has, and everything outside the demonstration."""
+    _require_demo()
+    try:
+        with reading() as tx:
+            told = whose.tell(tx, number)
+    except Refusal as refusal:
+        if refusal.status != NOT_FOUND:
+            raise
+        raise Http404(refusal.code) from None
+    return render(request, "whose.html", {"told": told})
 
 
 def health(request: HttpRequest) -> HttpResponse:
     """Whether this process answers."""
     return JsonResponse({"ready": True})
+
+
+def _require_demo() -> None:
+    if settings.MULAID.profile != "demo":
+        raise Http404

@@ -1,0 +1,411 @@
+"""The demo city: city.toml read, and loaded once into an empty database through the commands that the desk uses too.
+
+Everything in it is made up. Mark, people and money come in one transaction: a city is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from mulaid import commands
+from mulaid.calendar import SHANGHAI, Clock, business_date, wall_clock
+from mulaid.client import Connection
+from mulaid.crypto import Keys
+from mulaid.db import Actor, Database, Statements, Tx
+from mulaid.gateway.dialect import profiles
+from mulaid.ledger import chart, journal
+from mulaid.money import Fen, parse_yuan, yuan
+from mulaid.people import aid, enrolment, family
+from mulaid.people.enrolment import Enrolment, PersonRef
+from mulaid.people.identity import make_resident_id
+from mulaid.policy.explain import LEVELS, RELATIONS
+from mulaid.policy.pack import Library, library
+
+SQL = Statements("mulaid.demo", "city.sql")
+BY = Actor("demo", "demo")
+TEST_AREA = "100000"
+ENROLLED_SINCE = date(2020, 1, 1)
+LISTED_SINCE = date(2000, 1, 1)
+SCHEMES = {"active": enrolment.EMPLOYEES, "retired": enrolment.EMPLOYEES, "resident": enrolment.RESIDENTS}
+CLASSES = {"active": "在职职工", "retired": "退休职工", "resident": "城乡居民"}
+KINDS = {"hospital": 1, "pharmacy": 2}
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A way in for an institution's programs; `key` is public, the city's own, and empty for an open connection."""
+
+    id: str
+    transport: str
+    profile: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A made-up institution; `kind` is hospital or pharmacy."""
+
+    code: str
+    name: str
+    kind: str
+    region: str
+    level: str
+    connections: tuple[Access, ...] = ()
+
+    def way_in(self, transport: str, operator: str = "demo") -> Connection:
+        """Its connection of one transport, as a client uses it."""
+        row = next(row for row in self.connections if row.transport == transport)
+        both = profiles()[row.profile].fund_includes_accounts
+        return Connection(self.code, transport, row.id, row.key.encode(), operator, "演示收费员", fund_includes_accounts=both)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A catalogue entry with the price that the city's institutions ask; amounts in fen, `upfront` in millionths."""
+
+    code: str
+    name: str
+    price: Fen
+    grade: str
+    charge: str
+    upfront: int | None = None
+    limit: Fen | None = None
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """A made-up person with what the accounts hold on the first day; amounts in fen."""
+
+    key: str
+    name: str
+    born: date
+    serial: int
+    enrolment: Enrolment
+    household: str
+    account: Fen
+    current_year: Fen
+    spent: Mapping[str, Fen]
+    suspended_from: date | None
+    resumed_from: date | None
+
+    @property
+    def number(self) -> str:
+        """The identity number, of the area that is given to nobody."""
+        return make_resident_id(TEST_AREA, self.born, self.serial)
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """People who share a household, and one sentence about what can be tried with them."""
+
+    key: str
+    region: str
+    says: str
+    people: tuple[Resident, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+    """Mutual aid that was given before the city's first day; `relation` is what the receiver is to the giver."""
+
+    giver: str
+    receiver: str
+    relation: str
+    bound: date
+    terms: aid.Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Bond:
+    """A family account; `relation` is what the member is to the binder."""
+
+    binder: str
+    member: str
+    relation: str
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """The whole city as city.toml describes it."""
+
+    version: int
+    places: Mapping[str, Place]
+    households: tuple[Household, ...]
+    authorisations: tuple[Authorisation, ...]
+    bonds: tuple[Bond, ...]
+    items: Mapping[str, Item]
+
+    @property
+    def people(self) -> Mapping[str, Resident]:
+        """Everybody, by key."""
+        return {person.key: person for household in self.households for person in household.people}
+
+
+@cache
+def read() -> City:
+    """The city of this release."""
+    raw = tomllib.loads(resources.files("mulaid.demo").joinpath("city.toml").read_text("utf-8"))
+    items = {row["code"]: _item(row, group["charge"]) for group in raw["items"] for row in group["rows"]}
+    return City(
+        version=raw["version"],
+        places={row["code"]: _place(row) for row in raw["institution"]},
+        households=tuple(_household(row) for row in raw["household"]),
+        authorisations=tuple(_authorisation(row) for row in raw["aid"]),
+        bonds=tuple(Bond(**row) for row in raw["family"]),
+        items=items,
+    )
+
+
+def _place(row: Mapping[str, Any]) -> Place:
+    return Place(**{**row, "connections": tuple(Access(**given) for given in row["connections"])})
+
+
+def _item(row: Mapping[str, Any], charge: str) -> Item:
+    limit = parse_yuan(row["limit"]) if "limit" in row else None
+    return Item(**{"charge": charge, **row, "price": parse_yuan(row["price"]), "limit": limit})
+
+
+def _household(row: Mapping[str, Any]) -> Household:
+    people = tuple(_resident(person, row["key"], row["region"]) for person in row["people"])
+    return Household(row["key"], row["region"], row["says"], people)
+
+
+def _resident(row: Mapping[str, Any], household: str, region: str) -> Resident:
+    kind = row["class"]
+    return Resident(
+        key=row["key"],
+        name=row["name"],
+        born=row["born"],
+        serial=row["serial"],
+        enrolment=Enrolment(
+            SCHEMES[kind],
+            region,
+            kind,
+            psn_type=row.get("psn_type", ""),
+            retired_on=row.get("retired_on"),
+            family_doctor=row.get("family_doctor", False),
+            staff_group=row.get("group"),
+        ),
+        household=household,
+        account=parse_yuan(row.get("account", "0")),
+        current_year=parse_yuan(row.get("current_year", "0")),
+        spent={name: parse_yuan(amount) for name, amount in row.get("spent", {}).items()},
+        suspended_from=row.get("suspended_from"),
+        resumed_from=row.get("resumed_from"),
+    )
+
+
+def _authorisation(row: Mapping[str, Any]) -> Authorisation:
+    money = {name: parse_yuan(row[name]) for name in ("quota", "settlement_cap") if name in row}
+    terms = aid.Terms(
+        quota=money.get("quota"),
+        settlement_cap=money.get("settlement_cap"),
+        valid_to=row.get("valid_to"),
+        rank=row.get("rank"),
+        uses=tuple(row.get("uses", aid.USES)),
+    )
+    return Authorisation(row["giver"], row["receiver"], row["relation"], row["bound"], terms)
+
+
+def load(url: str, keys: Keys, progress: Progress, *, clock: Clock = wall_clock) -> None:
+    """Load the city into a database that has nobody in it; says what it does, and leaves every other database as it is."""
+    db = Database(url, keys, size=1)
+    at = clock()
+    try:
+        with db.reading(at, BY) as tx:
+            found = tx.one(SQL.marked)
+        assert found is not None, "a row of two answers"
+        if found["version"] is not None:
+            return
+        if found["people"]:
+            progress("there are people in this database already; the demo city is not loaded")
+            return
+        commands.alone(db, lambda tx: _load(tx, read(), library(), progress), at=at, by=BY)
+    finally:
+        db.close()
+
+
+def _load(tx: Tx, city: City, packs: Library, progress: Progress) -> None:
+    if not tx.run(SQL.mark, version=str(city.version)):
+        return
+    progress(f"loading the demo city: {len(city.people)} people, {len(city.places)} institutions, {len(city.items)} items")
+    for place in city.places.values():
+        add_place(tx, place)
+    for item in city.items.values():
+        add_item(tx, item)
+    refs = {person.key: settle_in(tx, person) for household in city.households for person in household.people}
+    for given in city.authorisations:
+        giver, receiver = refs[given.giver], refs[given.receiver]
+        aid.authorise(tx, packs, giver, receiver, given.relation, given.terms, bound_at=_morning(given.bound))
+    for person in city.people.values():
+        _suspend(tx, refs[person.key], person)
+    for bond in city.bonds:
+        family.bind(tx, refs[bond.member], refs[bond.binder], bond.relation)
+    progress(f"the demo city is there: {len(city.authorisations)} authorisations, {len(city.bonds)} family accounts")
+
+
+def add_place(tx: Tx, place: Place) -> None:
+    """An institution with its connections."""
+    book = enrolment.book_for(place.region, place.code)
+    tx.run(
+        SQL.add_institution,
+        code=place.code,
+        name=place.name,
+        kind=KINDS[place.kind],
+        region=place.region,
+        level=place.level,
+        book=book,
+    )
+    for row in place.connections:
+        secret = tx.keys.seal("client", f"client|secret|{row.id}", row.key) if row.key else None
+        tx.run(SQL.add_client, id=row.id, institution=place.code, transport=row.transport, profile=row.profile, secret=secret)
+
+
+def add_item(tx: Tx, item: Item) -> None:
+    """A catalogue entry."""
+    tx.run(
+        SQL.add_item,
+        code=item.code,
+        since=LISTED_SINCE,
+        name=item.name,
+        grade=item.grade,
+        upfront=item.upfront,
+        limit=item.limit,
+        charge=item.charge,
+        tag=item.tag,
+    )
+
+
+def settle_in(tx: Tx, person: Resident) -> PersonRef:
+    """Register and enrol a person, with money in the accounts and what the year had seen before."""
+    region = person.enrolment.region
+    ref = enrolment.register(
+        tx, name=person.name, kind="01", number=person.number, region=region, household=person.household, allow_test_area=True
+    )
+    enrolment.enrol(tx, ref, person.enrolment, max(person.born, ENROLLED_SINCE))
+    if person.enrolment.scheme == enrolment.EMPLOYEES:
+        credit(tx, ref, region, chart.OWN, person.account)
+        if person.current_year:
+            credit(tx, ref, region, chart.CURRENT_YEAR, person.current_year)
+    if person.spent:
+        sums = {name: person.spent.get(name, 0) for name in ("in_policy", "fund", "supplement", "deductible")}
+        enrolment.bring_sums(tx, ref, business_date(tx.at).year, **sums)
+    return ref
+
+
+def credit(tx: Tx, ref: PersonRef, region: str, kind: int, fen: Fen) -> None:
+    """Open a purse and put made-up money into it, by a journal whose legs say `demo`."""
+    journal.open_purse(tx, ref.book, ref.id, kind)
+    if fen:
+        source = journal.Leg(chart.crediting(region), -fen, "demo")
+        journal.post(tx, ref.book, "demo", [source, journal.Leg(chart.purse(ref.id, kind), fen, "demo")])
+
+
+def _suspend(tx: Tx, ref: PersonRef, person: Resident) -> None:
+    """After the authorisations, because nobody who is suspended may give one."""
+    given = person.enrolment
+    for since, status in ((person.suspended_from, "suspended"), (person.resumed_from, "normal")):
+        if since is not None:
+            enrolment.enrol(tx, ref, replace(given, status=status), since)
+
+
+def _morning(day: date) -> datetime:
+    return datetime.combine(day, time(9, 0), SHANGHAI)
+
+
+def as_document(city: City) -> str:
+    """docs/demo.md: whom and what somebody finds who wants to try by hand."""
+    return "\n".join([*_INTRODUCTION, *_people(city), *_relations(city), *_places(city), *_catalogue(city)]) + "\n"
+
+
+_INTRODUCTION = (
+    "# 演示城市",
+    "",
+    "`python3 dev.py run` 第一次启动时，把这座城市装进一个空的数据库。人、机构、价格和密钥都是编的：",
+    "身份证号用没有分配给任何人的地区代码 `100000`，密钥就写在这一页上，正式环境两样都不接受。",
+    "`mulaid demo` 用武汉王家演一遍从授权到退费的全过程。",
+    "",
+    "<!-- This page is made from src/mulaid/demo/city.toml; tests/test_demo.py compares the two. -->",
+    "",
+)
+
+
+def _people(city: City) -> Iterator[str]:
+    yield from ("## 人", "")
+    for household in city.households:
+        name = library().name(household.region)
+        place = "宜昌市" if household.region == "420500" else name
+        yield from (f"**{household.key}**（{place} {household.region}）：{household.says}", "")
+        yield from ("| 姓名 | 身份证号 | 参保 | 个人账户 | 当年账户 |", "|---|---|---|---|---|")
+        for person in household.people:
+            employee = person.enrolment.scheme == enrolment.EMPLOYEES
+            own = yuan(person.account) if employee else "没有账户"
+            kind = CLASSES[person.enrolment.base]
+            yield f"| {person.name} | `{person.number}` | {kind} | {own} | {_some(person.current_year)} |"
+        yield ""
+
+
+def _some(fen: Fen) -> str:
+    return yuan(fen) if fen else ""
+
+
+def _relations(city: City) -> Iterator[str]:
+    people = city.people
+    yield from (
+        "## 家庭共济：谁的钱谁能用",
+        "",
+        "| 付款的家人 | 使用的人 | 使用的人是付款人的 | 起始日 | 约定 |",
+        "|---|---|---|---|---|",
+    )
+    for given in city.authorisations:
+        names = f"{people[given.giver].name} | {people[given.receiver].name} | {RELATIONS[given.relation]}"
+        yield f"| {names} | {given.bound} | {_terms(given.terms)} |"
+    yield from ("", "## 亲情账户：谁能出示谁的医保码", "", "| 出示的人 | 家人 | 家人是出示人的 |", "|---|---|---|")
+    for bond in city.bonds:
+        yield f"| {people[bond.binder].name} | {people[bond.member].name} | {RELATIONS[bond.relation]} |"
+    yield ""
+
+
+def _terms(terms: aid.Terms) -> str:
+    uses = {"outpatient": "门诊", "pharmacy": "药店", "inpatient": "住院"}
+    told = [
+        f"总额 {yuan(terms.quota)} 元" if terms.quota is not None else "",
+        f"每次最多 {yuan(terms.settlement_cap)} 元" if terms.settlement_cap is not None else "",
+        f"到 {terms.valid_to}" if terms.valid_to else "",
+        "只用于" + "、".join(uses[use] for use in terms.uses) if tuple(terms.uses) != aid.USES else "",
+    ]
+    return "，".join(part for part in told if part)
+
+
+def _places(city: City) -> Iterator[str]:
+    yield from (
+        "## 机构和接入",
+        "",
+        "地址是 `http://127.0.0.1:8100/fsi/api`。`open` 不用签名，其余的签名方式见 `docs/gateway.md`。",
+        "",
+    )
+    yield from ("| 机构 | 编码 | 参保地 | 级别 | 接入 | 连接标识 | 方言 | 演示密钥 |", "|---|---|---|---|---|---|---|---|")
+    for place in city.places.values():
+        for row in place.connections:
+            first = f"{place.name} | `{place.code}` | {place.region} | {LEVELS[place.level]}"
+            key = f"`{row.key}`" if row.key else ""
+            yield f"| {first} | {row.transport} | `{row.id}` | {row.profile} | {key} |"
+    yield ""
+
+
+def _catalogue(city: City) -> Iterator[str]:
+    grades = {"01": "甲", "02": "乙", "03": "目录外"}
+    yield from ("## 目录", "", "| 编码 | 名称 | 价格 | 等级 | 先行自付 | 限价 | 标记 |", "|---|---|---|---|---|---|---|")
+    for item in city.items.values():
+        upfront = "" if item.upfront is None else f"{item.upfront // 10_000}%"
+        limit = "" if item.limit is None else yuan(item.limit)
+        yield f"| `{item.code}` | {item.name} | {yuan(item.price)} | {grades[item.grade]} | {upfront} | {limit} | {item.tag} |"

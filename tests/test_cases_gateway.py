@@ -1,0 +1,85 @@
+"""Worked examples through the gateway: a handful of files here, all of them by `mulaid cases run --through gateway`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conftest import Cluster
+from mulaid.policy.cases import Case, read_cases
+from mulaid.proof.cases import run_on
+
+PACKS = Path(__file__).parent.parent / "src" / "mulaid" / "packs"
+FILES = ("cn", "420100", "310000", "110000", "360000", "370400", "410100", "440100")
+
+
+def run(url: str, cluster: Cluster, cases: list[Case]) -> tuple[int, list[str]]:
+    said: list[str] = []
+    return run_on(url, cluster.keys, cases, said.append, embedded=True), said
+
+
+def test_worked_examples_come_out_over_http_as_in_the_law(url: str, cluster: Cluster) -> None:
+    cases = [case for name in FILES for case in read_cases(PACKS / name / "cases.toml")]
+    code, said = run(url, cluster, cases)
+    assert code == 0, "\n".join(said)
+    skipped = [line for line in said if line.startswith("skip")]
+    assert said[-1] == f"{len(cases) - len(skipped)} passed, 0 failed, {len(skipped)} skipped"
+    assert all("skipped through the gateway" in said[said.index(line) + 1] for line in skipped)
+    assert len(cases) - len(skipped) > 60
+
+
+WRONG = """
+[[case]]
+id = "X1"
+title = "错的期望"
+region = "420100"
+on = 2025-08-01
+[case.patient]
+account = 100
+[[case.giver]]
+name = "女儿"
+relation = "parent"
+account = 500
+{more}
+[[case.visit]]
+personal = 150
+expect = {{ {expect} }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("expect", "more", "told"),
+    [
+        ("own = 99", "", "own: expected 99.00, got 100.00"),
+        ('aid = { "女儿" = 49 }', "", "aid: expected {女儿 49.00}, got {女儿 50.00}"),
+        ("cash = 1", "", "cash: expected 1.00, got 0.00"),
+        ("fund = 1", "", "fund: expected 1.00, got 0.00"),
+        ("aid_total = 50", 'relation = "parent_in_law"', "女儿 could not authorise: aid.relation_not_eligible"),
+    ],
+)
+def test_an_example_that_expects_something_else_fails(
+    url: str, cluster: Cluster, tmp_path: Path, expect: str, more: str, told: str
+) -> None:
+    text = WRONG.format(expect=expect, more="")
+    if more:
+        text = text.replace('relation = "parent"', more)
+    (tmp_path / "cases.toml").write_text(text, "utf-8")
+    code, said = run(url, cluster, read_cases(tmp_path / "cases.toml"))
+    assert code == 1
+    assert any(told in line for line in said), "\n".join(said)
+
+
+def test_what_only_the_law_alone_knows_is_skipped_and_counted(url: str, cluster: Cluster, tmp_path: Path) -> None:
+    text = WRONG.format(expect="own = 100", more="frozen = 100")
+    (tmp_path / "cases.toml").write_text(text, "utf-8")
+    code, said = run(url, cluster, read_cases(tmp_path / "cases.toml"))
+    assert (code, said[-1]) == (0, "0 passed, 0 failed, 1 skipped")
+    assert "frozen quota is not settled yet" in said[1]
+
+
+def test_givers_without_a_name_are_people_all_the_same(url: str, cluster: Cluster, tmp_path: Path) -> None:
+    text = WRONG.format(expect="aid_total = 50, cash = 0", more="").replace('name = "女儿"\n', "")
+    (tmp_path / "cases.toml").write_text(text, "utf-8")
+    code, said = run(url, cluster, read_cases(tmp_path / "cases.toml"))
+    assert code == 0, "\n".join(said)

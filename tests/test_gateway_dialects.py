@@ -17,10 +17,11 @@ import pytest
 from city import City
 from door import refused, yuan_of
 from mulaid.db import Database, process_url
-from mulaid.gateway import contract
+from mulaid.gateway import contract, handlers
 from mulaid.gateway.app import build
 from mulaid.gateway.dialect import Profile, profiles
 from mulaid.policy.pack import Library, library
+from mulaid.refusal import catalogue
 
 FUNDS = ("hifp_pay", "cvlserv_pay", "hifes_pay", "hifmi_pay", "hifob_pay", "hifdm_pay", "maf_pay", "oth_pay")
 PARTS = ("fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt")
@@ -194,6 +195,7 @@ def test_a_hospitals_whole_flow(town: City, profile: Profile) -> None:
     assert desk.asks("2001", {"data": {"psn_no": number}})["trtinfo"][0]["trt_enjymnt_flag"] == "1"
     place = desk.asks("2201", {"data": {"psn_no": number, "ipt_otp_no": "1", **shown}})["data"]["mdtrt_id"]
     both = {"psn_no": number, "mdtrt_id": place}
+    desk.asks("2203A", {"mdtrtinfo": {**both, "med_type": "51", "matn_type": "1", "geso_val": 30}})
     desk.asks("2203", {"mdtrtInfo": {**both, "med_type": "11"}, "diseinfo": [{"diag_code": "I10"}]})
     result = desk.asks("2204", {"feedetail": [{**row, **both, "chrg_bchno": "B"} for row in detail("L")]})["result"]
     sums = dict.fromkeys(PARTS, Decimal("0.00"))
@@ -269,7 +271,7 @@ def test_a_pharmacys_whole_flow(town: City, profile: Profile) -> None:
 
 def contract_numbers(kind: str) -> set[str]:
     """The transactions that a hospital's or a pharmacy's flow must have seen."""
-    all_numbers = {known.infno for known in contract.contract().transactions.values()} - {"2203A"}
+    all_numbers = {known.infno for known in contract.contract().transactions.values()}
     return all_numbers - {"2101", "2102", "2103"} if kind == "H" else all_numbers
 
 
@@ -392,6 +394,26 @@ def test_a_repeat_without_a_batch_gets_the_stored_answer_even_when_there_are_new
     for batch in ("B2", "B3"):
         town.uploads(place, [("MINE", "9.00")], batch=batch)
         assert raw(town, whole) == first
+
+
+def test_2205_takes_back_one_line_a_batch_or_everything_unsettled(town: City) -> None:
+    family(town, "lines")
+    desk = Desk(town, "H1", profiles()["national"], count=9000)
+    place = town.visits("lines father")
+    both = {"psn_no": place["psn_no"], "mdtrt_id": place["mdtrt_id"]}
+    for batch in ("B1", "B2", "B3"):
+        town.uploads(place, [("MINE", "1.00"), ("MINE", "2.00")], batch=batch)
+    desk.asks("2207", {"data": {**place, "chrg_bchno": "B3", "medfee_sumamt": "3.00"}})
+    left = desk.asks("5204", {"data": both})
+    for taken, remaining in (
+        ({"chrg_bchno": "B1", "feedetl_sn": left[0]["feedetl_sn"]}, 5),
+        ({"chrg_bchno": "B1", "feedetl_sn": "nobody's"}, 5),
+        ({"chrg_bchno": "B1", "feedetl_sn": "0000"}, 4),
+        ({"chrg_bchno": "B2"}, 2),
+        ({"chrg_bchno": "0000"}, 2),
+    ):
+        desk.asks("2205", {"data": {**both, **taken}})
+        assert len(desk.asks("5204", {"data": both})) == remaining
 
 
 def test_another_hospital_learns_nothing_of_the_batches(town: City) -> None:
@@ -640,6 +662,76 @@ def test_the_example_of_the_interface(example: City) -> None:
     ]
     same_amounts(back, info, -1)
     assert (example.holds("father"), example.holds("daughter")) == ("25.00", "500.00")
+
+
+# The vendors' document
+
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "gateway.md").read_text("utf-8")
+PERSONAL = ("psn_no", "mdtrt_id", "setl_id", "inf_refmsgid", "psn_name", "certno", "gend")
+
+
+def test_the_documents_2207_is_what_the_door_says(example: City) -> None:
+    """Byte for byte, but for who the patient is and the numbers that are drawn at random."""
+    written = [block.replace("\n", "") for block in re.findall(r"```json\n(.*?)\n```", DOCUMENT, re.DOTALL)]
+    request, answer = (block for block in written if "setl_id" in block or '"2207"' in block)
+    asked = json.loads(request)
+    example.enrols("father of the document", "25.00")
+    example.enrols("daughter of the document", "500.00")
+    example.authorises("daughter of the document", "father of the document", settlement_cap="20.00")
+    bill = example.uploads(example.visits("father of the document"), [("A", "100.00"), ("B10", "20.00")])
+    given = {"psn_no": bill["psn_no"], "mdtrt_id": bill["mdtrt_id"], "mdtrt_cert_no": bill["mdtrt_cert_no"]}
+    assert given.keys() < asked["input"]["data"].keys()
+    asked["input"]["data"] |= given
+    told = example.post(json.dumps(asked).encode())[1].decode()
+    assert masked(told) == masked(answer)
+
+
+def masked(text: str) -> str:
+    for name in PERSONAL:
+        text = re.sub(rf'"{name}":"[^"]*"', f'"{name}":""', text)
+    return text
+
+
+def table(after: str, columns: int) -> list[list[str]]:
+    """The rows of the first table of a chapter."""
+    chapter = DOCUMENT.split(f"## {after}")[1].split("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in chapter.splitlines() if line.startswith("|")]
+    assert all(len(row) == columns for row in rows)
+    return rows[2:]
+
+
+def test_the_documents_profiles_are_those_of_the_program() -> None:
+    told = {
+        name: [
+            "text" if one.infcode_text else "number",
+            "accounts are used" if one.accounts_when_unsaid else "accounts are not used",
+            "positive" if one.refund_positive else "negative",
+            "with accounts" if one.fund_includes_accounts else "without accounts",
+            f"{one.window_seconds} s",
+        ]
+        for name, one in profiles().items()
+    }
+    assert {row[0]: row[1:] for row in table("7.", 6)} == told
+
+
+def test_the_documents_transactions_are_those_of_the_program(town: City, desk: Desk) -> None:
+    rows = {row[0]: row[2] for row in table("4.", 3)}
+    assert rows.keys() == handlers.HANDLERS.keys() == {known.infno for known in contract.contract().transactions.values()}
+    # What is kept under its number refuses another input there; what is not kept is answered anew.
+    kept = {
+        "1101": {"data": {"mdtrt_cert_type": "02", "mdtrt_cert_no": town.numbers["habits father"]}},
+        "9001": {"signIn": {"opter_no": "1"}},
+    }
+    for infno, data in kept.items():
+        whole = {"infno": infno, "msgid": f"KEPT{infno}", "fixmedins_code": "H1"}
+        answers = [raw(town, {**whole, "input": given}) for given in (data, {**data, "more": 1})]
+        assert [answer["infcode"] for answer in answers] == ([0, -1] if rows[infno] == "yes" else [0, 0])
+
+
+def test_the_documents_refusals_exist() -> None:
+    named = set(re.findall(r"`([a-z]+\.[a-z0-9_]+)`", DOCUMENT)) - {"ec.query"}
+    assert len(named) > 15
+    assert named <= catalogue().keys()
 
 
 def test_the_example_pack_is_not_one_of_ours() -> None:

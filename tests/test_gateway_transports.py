@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SM3
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from city import City
+from city import SHANGHAI, City
 from door import (
     SECRET,
     Served,
@@ -372,7 +374,7 @@ def test_csb_is_accepted_in_seconds_and_in_milliseconds(town: City) -> None:
 def test_every_header_of_the_bus_counts(town: City, name: str) -> None:
     client = registers(town, "H1", "csb", "csb")
     good = csb(client, town.now)
-    turned_away(told(town, {**good, name: good[name][:-1] + "9" if name != "_api_timestamp" else "1772416801000"}))
+    turned_away(told(town, {**good, name: "x" + good[name][1:] if name != "_api_timestamp" else "1772416801000"}))
     if name != "_api_access_key":  # without it the message is an unsigned one
         turned_away(told(town, {key: value for key, value in good.items() if key != name}))
 
@@ -412,6 +414,44 @@ def test_tif_forgives_a_clock_that_is_eight_hours_off_but_no_wrong_token(town: C
 def test_a_narrow_profile_does_not_forgive_the_clock(town: City) -> None:
     client = registers(town, "H1", "tif", "national")
     turned_away(told(town, tif(client, town.now - timedelta(hours=8), "n")), "auth.clock")
+
+
+# The vendors' document
+
+
+def test_the_worked_example_of_the_document() -> None:
+    """Recomputed from the document's own text by this file's own functions."""
+    text = (Path(__file__).parent.parent / "docs" / "gateway.md").read_text("utf-8")
+    secret = re.search(r"the 32 characters `([^`]+)`", text)[1].encode()  # type: ignore[index]
+    assert len(secret) == 32
+    body = re.search(r"The body:\n\n```json\n(.*)\n```", text)[1].encode()  # type: ignore[index]
+    signed = re.search(r"```text\n(MULAID1\n.*?)\n```", text, re.DOTALL)[1]  # type: ignore[index]
+    names = ("version", "alg", "method", "path", "query", "client", "timestamp", "nonce")
+    parts = dict(zip(names, signed.split("\n"), strict=False))
+    assert mulaid1_text(parts, body).decode() == signed
+    rows = dict(re.findall(r"^\| (mulaid1|csb|tif) \|.*\| `([^`]+)` \|$", text, re.MULTILINE))
+    at = datetime(2026, 3, 2, 10, tzinfo=SHANGHAI)
+    assert rows == {
+        "mulaid1": hmac_sha256(parts, body, secret),
+        "csb": csb("csb-example", at, secret=secret, name="9001")["_api_signature"],
+        "tif": tif("tif-example", at, "42", secret=secret)["x-tif-signature"],
+    }
+    assert parts["timestamp"] == str(int(at.timestamp()))
+
+
+def test_the_worked_example_opens_the_door(town: City) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "gateway.md").read_text("utf-8")
+    body = re.search(r"The body:\n\n```json\n(.*)\n```", text)[1].encode()  # type: ignore[index]
+    town.run(lambda tx: town.opens(tx, "H42010000001", "例院", 1, "420100", "L3"))
+    sealing = town.keys.seal("client", "client|secret|mulaid1-example", b"an example, never a real secret!")
+    enter = (
+        "insert into client (id, institution, transport, profile, secret)"
+        " values ('mulaid1-example', 'H42010000001', 'mulaid1', 'mulaid1', %(secret)s)"
+    )
+    town.run(lambda tx: tx.run(enter, secret=sealing))
+    parts = mulaid1_parts("mulaid1-example", town.now, timestamp="1772416800", nonce="00112233445566778899aabbccddeeff")
+    signature = re.search(r"\| mulaid1 \|.*`([0-9a-f]{64})`", text)[1]  # type: ignore[index]
+    accepted(told(town, mulaid1(parts, signature), body))
 
 
 # The same over HTTP, where headers have to get through a server

@@ -123,7 +123,7 @@ def _settle_once(tx: Tx, key: Key, bill: pay.Bill, present: pay.Present, nonce: 
     if gathered.stored is not None:
         return _stored(key, gathered.stored)
     settled = pay.decide(tx, bill, gathered)
-    text = pay.record(tx, bill, gathered, settled, present, (key.book, key.door, key.caller, key.name, key.body_hash))
+    text = pay.record(tx, bill, settled, present, (key.book, key.door, key.caller, key.name, key.body_hash))
     if text is None:  # another worker carried out the same key in between
         raise pay.Moved("command")
     return Answer(text, refused=False, subject=settled.id)

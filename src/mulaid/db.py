@@ -102,8 +102,8 @@ class Tx:
             return cursor.execute(statement, values).rowcount
 
 
-    def call(self, function: Call, values: Sequence[str | bytes | None]) -> list[bytes | None]:
-        """The one row a prepared function answers. It skips the cursor: on the settlement path that is a fifth of our time."""
+    def call(self, function: Call, values: Sequence[str | bytes | None]) -> list[Any]:
+        """The one row a prepared function answers, each column as text or None. It skips the cursor: on the settlement path that is a fifth of our time."""
         given = [value.encode() if isinstance(value, str) else value for value in values]
         formats = [Format.BINARY if isinstance(value, bytes) else Format.TEXT for value in values]
         server = self.connection.pgconn
@@ -116,7 +116,8 @@ class Tx:
             result = server.exec_params(function.statement, given, None, formats)
         if result.status != ExecStatus.TUPLES_OK:
             raise psycopg.errors.error_from_result(result)
-        return [result.get_value(0, column) for column in range(result.nfields)]
+        row = [result.get_value(0, column) for column in range(result.nfields)]
+        return [value.decode() if value is not None else None for value in row]
 
 
 class Database:

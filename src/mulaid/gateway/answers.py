@@ -286,4 +286,3 @@ def refunded(answer: Mapping[str, Any], refund: str, at: datetime, msgid: str, b
         for fund in answer["setldetail"]
     ]
     return {"setlinfo": info, "setldetail": detail}
-

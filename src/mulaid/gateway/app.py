@@ -6,6 +6,7 @@ prove who it is gets 401. Nothing that arrives leads to a 500.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -29,8 +30,8 @@ log = logging.getLogger("mulaid.gateway")
 Start = Callable[[str, list[tuple[str, str]]], Any]
 DECODER = "/localQrCodeQuery"
 DRAINED = 64 * 1024 * 1024
-# Everything here is found by key. Plans are made once and never by reading a whole table: a plan made while a table was empty would
-# otherwise stay with a connection while the table grows.
+# Everything here is found by key. Plans are made once and never by reading a whole table: a plan made while a table was empty
+# would otherwise stay with a connection while the table grows.
 PLANS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
 
 
@@ -205,4 +206,7 @@ def from_env() -> Gateway:
     contract.contract()
     assert settings.database_url, "the supervisor says where the database is"
     threads = int(os.environ.get("MULAID_GATEWAY_THREADS", "4"))
+    # What is loaded now stays: the collector need not look at it again, nor look as often at short-lived messages.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     return build(settings.database_url, Keys.load(settings.keys_path), allow_test_area=settings.allows_test_people, size=threads)

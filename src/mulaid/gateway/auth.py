@@ -157,7 +157,7 @@ def mulaid1_text(algorithm: str, method: str, path: str, query: str, client: str
 def mulaid1_signature(algorithm: str, secret: bytes, text: bytes) -> str:
     """The symmetric signatures, lower-case hex. Raises ValueError for an algorithm that is none of them."""
     if algorithm == "HMAC-SHA256":
-        return hmac.new(secret, text, hashlib.sha256).hexdigest()
+        return hmac.digest(secret, text, "sha256").hex()
     if algorithm == "HMAC-SM3":
         mac = HMAC(secret, hashes.SM3())
         mac.update(text)
@@ -184,8 +184,8 @@ def _verifies(algorithm: str, secret: bytes, text: bytes, signature: str) -> boo
 def claim(db: Database, nonce: Nonce) -> None:
     """Claim a nonce once; refuses auth.replayed. After the signature was checked, or anybody could burn a client's nonces.
 
-    Its window is the request's own, or a replay at the edge passes. The row need not be on disk when we answer: a crash forgets the
-    last instant's nonces only, and money has its own keys.
+    Its window is the request's own, or a replay at the edge passes. The row need not be on disk when we answer: a crash forgets
+    the last instant's nonces only, and money has its own keys.
     """
     with db.light.connection() as connection:
         statement = "insert into nonce (client, bucket, nonce) values (%s, %s, %s) on conflict do nothing"

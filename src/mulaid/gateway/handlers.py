@@ -31,7 +31,7 @@ from mulaid.policy.explain import cautions, explain
 from mulaid.policy.pack import Library
 from mulaid.refusal import Refusal
 from mulaid.settlement import pay, visit
-from mulaid.settlement.visit import EVERY_BATCH, Institution, Line
+from mulaid.settlement.visit import Institution, Line
 
 TOKEN, ID_CARD = "01", "02"
 TOKEN_FORM = r"[0-9]{6}[0-9a-f]{32}"  # noqa: S105
@@ -72,9 +72,8 @@ class Call:
     @property
     def key(self) -> commands.Key:
         """What makes a repeated message the same message. Times and signatures of the envelope may differ between tries."""
-        body = json.dumps([self.infno, self.raw_input], sort_keys=True, ensure_ascii=False, default=str)
         # Members that nobody reads may hold half a character pair; they are part of the body all the same.
-        raw = body.encode("utf-8", "surrogatepass")
+        raw = repr(self.raw_input).encode("utf-8", "surrogatepass")
         return commands.Key.of(self.institution.book, DOOR, self.institution.code, f"{self.infno}:{self.msgid}", raw)
 
     def answer(self, output: Any, warning: str = "") -> str:
@@ -320,12 +319,13 @@ def _line(call: Call, data: Mapping[str, Any]) -> Line:
 
 
 def take_back_lines(call: Call) -> str:
-    """2205: lines that are not settled, one batch or all (0000)."""
+    """2205: lines that are not settled, one batch or all (0000), all of its lines or one."""
     data = call.input["data"]
 
     def work(tx: Tx) -> None:
         ref = refs.parse(refs.VISIT, data["mdtrt_id"])
-        visit.remove_lines(tx, ref, call.institution.code, _person(call, data).id, data.get("chrg_bchno", EVERY_BATCH))
+        person, batch, serial = _person(call, data).id, data["chrg_bchno"], data.get("feedetl_sn", visit.EVERY_LINE)
+        visit.remove_lines(tx, ref, call.institution.code, person, batch, serial)
 
     return call.command(work)
 

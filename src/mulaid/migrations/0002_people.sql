@@ -54,7 +54,7 @@ create table insured_year (
     version    bigint   not null default 0,
     primary key (book, person, year),
     check (least(in_policy, fund, supplement, deductible) >= 0)
-);
+) with (fillfactor = 80);
 
 -- Kinship as registered, one-directional rows: `other` is the `relation` of `person`.
 create table kinship (
@@ -95,7 +95,7 @@ create table aid (
     bound_at       timestamptz not null,
     valid_to       date,
     quota          bigint check (quota >= 0),
-    used           bigint      not null default 0 check (used >= 0),
+    used           bigint      not null default 0 check (used >= 0),  -- counted against a quota only
     settlement_cap bigint check (settlement_cap >= 0),
     rank           integer,
     uses           text[]      not null,
@@ -103,7 +103,7 @@ create table aid (
     version        integer     not null default 1,
     primary key (book, id),
     check (quota is null or used <= quota)
-);
+) with (fillfactor = 80);
 create unique index aid_once on aid (book, receiver, giver) where status in ('pending', 'active', 'locked');
 
 -- What a giver has given, from the giver's side; the row that says more is in the receiver's book.

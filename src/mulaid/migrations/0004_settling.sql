@@ -4,18 +4,15 @@ set local search_path = mulaid, public;
 
 alter table visit add column version integer not null default 1;
 
--- What an authorisation means for a bill, told as the facts of the law, and what of it must not move.
-create function giver_facts(a mulaid.aid, p_on date, p_chosen uuid, p_lock boolean, out fact json, out guard json)
+-- A giver's side of an authorisation as one line of fields joined by `|` in the order of mulaid.settlement.pay.GIVER_FIELDS: text that is
+-- cheap to make here and to read there. Nulls are empty.
+create function giver_line(a mulaid.aid, p_on date, p_chosen uuid, p_lock boolean) returns text
     language plpgsql
 as $$
 declare
     g record;
 begin
-    if p_lock then
-        perform 1 from mulaid.purse where book = a.giver_book and holder = a.giver and kind = 1 for update;
-    end if;
-    select x.shown, x.died_on, e.region, e.status, e.staff_group, e.valid_from, coalesce(own.balance, 0) as account,
-           coalesce(own.last_no, 0) as account_no, coalesce(cur.balance, 0) as current_year,
+    select x.shown, x.died_on, e.region, e.status, e.staff_group, own.balance, own.last_no, cur.balance as current_year,
            (select min(z.valid_from) from mulaid.enrolment z
              where z.book = a.giver_book and z.person = a.giver and z.status = 'suspended'
                and z.valid_from >= (a.bound_at at time zone 'Asia/Shanghai')::date) as suspended
@@ -26,33 +23,35 @@ begin
       left join mulaid.purse own on own.book = a.giver_book and own.holder = a.giver and own.kind = 1
       left join mulaid.purse cur on cur.book = a.giver_book and cur.holder = a.giver and cur.kind = 2
      where x.book = a.giver_book and x.id = a.giver;
-    if not found then return; end if;
-    fact := json_build_object(
-        'aid', a.id, 'person', a.giver, 'shown', g.shown, 'relation', a.relation, 'region', g.region,
-        'status', case when g.died_on <= p_on then 'ended' else g.status end,
-        'filed', to_char(a.filed_at at time zone 'Asia/Shanghai', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
-        'bound', to_char(a.bound_at at time zone 'Asia/Shanghai', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
-        'account', g.account, 'current_year', g.current_year, 'suspended_since_bound', g.suspended,
-        'quota_left', a.quota - a.used, 'settlement_cap', a.settlement_cap, 'rank', a.rank, 'uses', a.uses,
-        'group', g.staff_group, 'until', a.valid_to, 'chosen', coalesce(a.id = p_chosen, false));
-    guard := json_build_array(a.giver_book, g.account_no, a.version);
+    if not found then return null; end if;
+    return concat(
+        a.id, '|', a.giver, '|', g.shown, '|', a.relation, '|', g.region, '|',
+        case when g.died_on <= p_on then 'ended' else g.status end, '|',
+        a.filed_at at time zone 'Asia/Shanghai', '|', a.bound_at at time zone 'Asia/Shanghai', '|',
+        coalesce(g.balance, 0), '|', coalesce(g.current_year, 0), '|', g.suspended, '|', a.quota - a.used, '|', a.settlement_cap, '|',
+        a.rank, '|', array_to_string(a.uses, ','), '|', g.staff_group, '|', a.valid_to, '|', a.id = p_chosen, '|',
+        a.giver_book, '|', coalesce(g.last_no, 0), '|', a.version);
 end $$;
 
 -- problem: null, or the code of a refusal the facts themselves show; problem_fact fills its words.
 -- One book a statement, because a cluster refuses joins and locks over several books: the patient's first, then each giver's.
+-- portions and givers: one line each, fields joined by `|`.
 create function settlement_gather(
     p_client text, p_bucket bigint, p_nonce text,
     p_home integer, p_door text, p_caller text, p_key text,
-    p_book integer, p_person uuid, p_visit uuid, p_batch text, p_institution text, p_on date, p_portions json,
-    p_use text, p_level text, p_use_accounts boolean, p_token bytea, p_at timestamptz, p_lock boolean,
-    out stored boolean, out problem text, out problem_fact text, out facts text, out guard text,
+    p_book integer, p_person uuid, p_visit uuid, p_batch text, p_institution text, p_on date,
+    p_token bytea, p_at timestamptz, p_lock boolean,
+    out stored boolean, out problem text, out problem_fact text,
+    out service_date date, out portions text, out givers text,
+    out region text, out base text, out status text, out retired_on date, out family_doctor boolean,
+    out account bigint, out current_year bigint, out in_policy bigint, out fund bigint, out supplement bigint, out deductible bigint,
+    out deducted boolean, out year_version bigint, out own_no bigint, out current_no bigint,
     out name bytea, out document bytea, out document_kind text, out gender text, out nation text, out born date,
     out insutype text, out psn_type text, out med_type text, out presenter uuid, out visit_version integer)
     language plpgsql
 as $$
 declare
-    v record; t record; r record; a mulaid.aid; g record;
-    on_day date := p_on; chosen uuid; told json[] := '{}'; kept json[] := '{}';
+    v record; t record; a mulaid.aid; chosen uuid; line text;
 begin
     if p_nonce is not null then
         -- The nonce need not be on disk when we answer; nothing else is written here.
@@ -60,22 +59,26 @@ begin
         insert into mulaid.nonce (client, bucket, nonce) values (p_client, p_bucket, p_nonce) on conflict do nothing;
         if not found then problem := 'auth.replayed'; return; end if;
     end if;
-    if p_key is not null then
-        perform 1 from mulaid.command c where c.book = p_home and c.door = p_door and c.caller = p_caller and c.key = p_key;
-        if found then stored := true; return; end if;
-    end if;
-    stored := false;
+    stored := p_key is not null
+          and exists (select 1 from mulaid.command c where c.book = p_home and c.door = p_door and c.caller = p_caller and c.key = p_key);
+    if stored then return; end if;
+    service_date := p_on;
     if p_visit is not null then
         select x.person, x.institution, x.cancelled_at, x.begun_on, x.version, x.presenter, x.chosen, x.med_type,
-               (select s.id from mulaid.settlement s where s.book = x.book and s.visit = x.id and s.batch = p_batch
-                   and s.refunds is null and s.refunded_by is null) as live
+               (select s.id from mulaid.settlement s where s.book = p_book and s.visit = p_visit and s.batch = p_batch
+                   and s.refunds is null and s.refunded_by is null) as live,
+               (select string_agg(concat(f.tag, '|', f.a, '|', f.b, '|', f.c, '|', f.d), E'\n' order by f.tag)
+                  from (select l.tag, sum(l.in_policy) a, sum(l.upfront) b, sum(l.over_limit) c, sum(l.self_funded) d from mulaid.fee_line l
+                         where l.book = p_book and l.visit = p_visit and l.batch = p_batch group by l.tag) f) as lines
           into v from mulaid.visit x where x.book = p_book and x.id = p_visit;
         if not found then problem := 'visit.unknown'; return; end if;
         if v.institution <> p_institution then problem := 'visit.other_institution'; return; end if;
         if v.person <> p_person then problem := 'visit.other_person'; return; end if;
         if v.cancelled_at is not null then problem := 'visit.cancelled'; return; end if;
         if v.live is not null then problem := 'settlement.already'; problem_fact := v.live; return; end if;
-        on_day := v.begun_on; presenter := v.presenter; chosen := v.chosen; med_type := v.med_type; visit_version := v.version;
+        if v.lines is null then problem := 'settlement.no_lines'; return; end if;
+        service_date := v.begun_on; presenter := v.presenter; chosen := v.chosen; med_type := v.med_type; visit_version := v.version;
+        portions := v.lines;
     end if;
     if p_token is not null then
         select * into t from mulaid.visit_token x where x.hash = p_token;
@@ -89,50 +92,41 @@ begin
         presenter := t.presenter; chosen := coalesce(t.chosen, chosen);
     end if;
     if p_lock then
-        perform 1 from mulaid.insured_year x where x.book = p_book and x.person = p_person and x.year = extract(year from on_day)::smallint for update;
-        perform 1 from mulaid.purse x where x.book = p_book and x.holder = p_person and x.kind = 1 for update;
-        perform 1 from mulaid.purse x where x.book = p_book and x.holder = p_person and x.kind = 2 for update;
+        perform 1 from mulaid.insured_year x
+          where x.book = p_book and x.person = p_person and x.year = extract(year from service_date)::smallint for update;
+        -- In the order in which everybody takes purses, so that two families who pay for each other cannot wait for each other.
+        for g in
+            select p_book as book, p_person as holder, own_kind as kind from unnest(array[1, 2]) as own_kind
+            union select x.giver_book, x.giver, 1 from mulaid.aid x
+                   where x.book = p_book and x.receiver = p_person and x.status = 'active'
+            order by 1, 2, 3
+        loop
+            perform 1 from mulaid.purse x where x.book = g.book and x.holder = g.holder and x.kind = g.kind for update;
+        end loop;
     end if;
     select x.name, x.document, x.document_kind, x.gender, x.nation, x.born,
            e.scheme, e.psn_type, e.region, e.base, e.status, e.retired_on, e.family_doctor,
-           coalesce(own.balance, 0) as account, coalesce(own.last_no, 0) as own_no,
-           coalesce(cur.balance, 0) as current_year, coalesce(cur.last_no, 0) as current_no,
-           coalesce(y.in_policy, 0) as in_policy, coalesce(y.fund, 0) as fund, coalesce(y.supplement, 0) as supplement,
-           coalesce(y.deductible, 0) as deductible, coalesce(y.version, 0) as version,
-           exists (select 1 from mulaid.settlement s where s.book = p_book and s.person = p_person and s.service_date = on_day
-                     and s.institution = p_institution and s.deductible > 0 and s.refunded_by is null) as deducted,
-           case when p_visit is null then p_portions else (
-               select json_agg(json_build_object('tag', l.tag, 'in_policy', l.a, 'upfront', l.b, 'over_limit', l.c, 'self_funded', l.d))
-                 from (select tag, sum(f.in_policy)::bigint a, sum(f.upfront)::bigint b, sum(f.over_limit)::bigint c,
-                              sum(f.self_funded)::bigint d
-                         from mulaid.fee_line f where f.book = p_book and f.visit = p_visit and f.batch = p_batch
-                        group by tag order by tag) l) end as portions
-      into r
+           coalesce(own.balance, 0), coalesce(own.last_no, 0), coalesce(cur.balance, 0), coalesce(cur.last_no, 0),
+           coalesce(y.in_policy, 0), coalesce(y.fund, 0), coalesce(y.supplement, 0), coalesce(y.deductible, 0), coalesce(y.version, 0),
+           exists (select 1 from mulaid.settlement s
+                    where s.book = p_book and s.person = p_person and s.service_date = settlement_gather.service_date
+                      and s.institution = p_institution and s.deductible > 0 and s.refunded_by is null)
+      into name, document, document_kind, gender, nation, born, insutype, psn_type, region, base, status, retired_on, family_doctor,
+           account, own_no, current_year, current_no, in_policy, fund, supplement, deductible, year_version, deducted
       from mulaid.person x
-      left join mulaid.enrolment e on e.book = p_book and e.person = p_person
-                                  and e.valid_from <= on_day and (e.valid_to is null or e.valid_to >= on_day)
+      left join mulaid.enrolment e on e.book = p_book and e.person = p_person and e.valid_from <= settlement_gather.service_date
+                                  and (e.valid_to is null or e.valid_to >= settlement_gather.service_date)
       left join mulaid.purse own on own.book = p_book and own.holder = p_person and own.kind = 1
       left join mulaid.purse cur on cur.book = p_book and cur.holder = p_person and cur.kind = 2
-      left join mulaid.insured_year y on y.book = p_book and y.person = p_person and y.year = extract(year from on_day)::smallint
+      left join mulaid.insured_year y on y.book = p_book and y.person = p_person
+                                     and y.year = extract(year from settlement_gather.service_date)::smallint
      where x.book = p_book and x.id = p_person;
-    if r.region is null then problem := 'people.not_enrolled'; problem_fact := on_day; return; end if;
-    if r.portions is null then problem := 'settlement.no_lines'; return; end if;
+    if region is null then problem := 'people.not_enrolled'; problem_fact := service_date; return; end if;
+    givers := '';
     for a in select * from mulaid.aid x where x.book = p_book and x.receiver = p_person and x.status = 'active' order by x.id loop
-        select * into g from mulaid.giver_facts(a, on_day, chosen, p_lock);
-        if g.fact is not null then
-            told := told || g.fact; kept := kept || g.guard;
-        end if;
+        line := mulaid.giver_line(a, service_date, chosen, p_lock);
+        if line is not null then givers := givers || line || E'\n'; end if;
     end loop;
-    name := r.name; document := r.document; document_kind := r.document_kind; gender := r.gender; nation := r.nation; born := r.born;
-    insutype := r.scheme; psn_type := r.psn_type;
-    facts := json_build_object(
-        'on', on_day, 'use', p_use, 'level', p_level, 'use_accounts', p_use_accounts,
-        'patient', json_build_object('region', r.region, 'base', r.base, 'status', r.status, 'born', r.born,
-                                     'retired_on', r.retired_on, 'family_doctor', r.family_doctor),
-        'portions', r.portions, 'account', r.account, 'current_year', r.current_year, 'givers', array_to_json(told),
-        'year', json_build_object('in_policy', r.in_policy, 'fund', r.fund, 'supplement', r.supplement,
-                                  'deductible', r.deductible, 'deducted_here_today', r.deducted))::text;
-    guard := json_build_array(r.version, r.own_no, r.current_no, array_to_json(kept))::text;
 end $$;
 
 -- Carries out a decision. Returns 'done', or 'known' when the key is already answered. Anything that has moved since gather raises
@@ -152,7 +146,7 @@ create function settlement_record(
 as $$
 declare
     journals uuid[] := array[p_id]; books integer[] := array[p_book];
-    i integer; no_after bigint; left_after bigint;
+    i integer;
 begin
     insert into mulaid.command (book, door, caller, key, body_hash, answer, refused, subject, at)
     values (p_home, p_door, p_caller, p_key, p_hash, p_answer, false, p_id, p_at) on conflict do nothing;
@@ -192,21 +186,26 @@ begin
     values (p_book, p_audit, p_at, p_actor, 'settle', p_id, p_person, p_infno, p_institution);
     insert into mulaid.outbox (book, id, at, topic, body) values (p_book, p_news, p_at, 'settled', json_build_object('settlement', p_id));
     for i in 1 .. coalesce(cardinality(p_aids), 0) loop
-        update mulaid.aid set used = used + p_aid_fens[i]
-         where book = p_book and id = p_aids[i] and version = p_aid_versions[i]
-           and (quota is null or used + p_aid_fens[i] <= quota);
-        if not found then raise exception 'aid' using errcode = 'ML001'; end if;
+        -- Held until the commit: who ends an authorisation waits for this settlement, or this settlement for the end.
+        perform 1 from mulaid.aid where book = p_book and id = p_aids[i] and version = p_aid_versions[i] and quota is null for share;
+        if not found then
+            update mulaid.aid set used = used + p_aid_fens[i]
+             where book = p_book and id = p_aids[i] and version = p_aid_versions[i] and used + p_aid_fens[i] <= quota;
+            if not found then raise exception 'aid' using errcode = 'ML001'; end if;
+        end if;
     end loop;
     for i in 1 .. coalesce(cardinality(p_draw_books), 0) loop
-        update mulaid.purse set balance = balance - p_draw_fens[i], last_no = last_no + 1
-         where book = p_draw_books[i] and holder = p_draw_holders[i] and kind = p_draw_kinds[i]
-           and balance - p_draw_fens[i] >= greatest(floor, p_draw_keeps[i])
-           and (p_draw_nos[i] is null or last_no = p_draw_nos[i])
-        returning last_no, balance into no_after, left_after;
-        if not found then raise exception 'purse' using errcode = 'ML001'; end if;
+        with taken as (
+            update mulaid.purse set balance = balance - p_draw_fens[i], last_no = last_no + 1
+             where book = p_draw_books[i] and holder = p_draw_holders[i] and kind = p_draw_kinds[i]
+               and balance - p_draw_fens[i] >= greatest(floor, p_draw_keeps[i])
+               and (p_draw_nos[i] is null or last_no = p_draw_nos[i])
+            returning last_no, balance)
         insert into mulaid.entry (book, holder, kind, no, journal, fen, balance, business_date, recorded_at)
-        values (p_draw_books[i], p_draw_holders[i], p_draw_kinds[i], no_after,
-                case when p_draw_books[i] = p_book then p_id else p_draw_journals[i] end, -p_draw_fens[i], left_after, p_day, p_at);
+        select p_draw_books[i], p_draw_holders[i], p_draw_kinds[i], last_no,
+               case when p_draw_books[i] = p_book then p_id else p_draw_journals[i] end, -p_draw_fens[i], balance, p_day, p_at
+          from taken;
+        if not found then raise exception 'purse' using errcode = 'ML001'; end if;
     end loop;
     return 'done';
 end $$;

@@ -33,7 +33,9 @@ grant insert on mulaid.code, mulaid.pack to mulaid_web;
 grant update (revoked_at) on mulaid.code to mulaid_web;
 grant select, insert, update, delete on all tables in schema public to mulaid_web;
 
-grant update (sent_at) on mulaid.outbox to mulaid_worker;
+grant delete on mulaid.outbox to mulaid_worker;
+-- Locking what it is about to take out needs the right to update something.
+grant update (topic) on mulaid.outbox to mulaid_worker;
 grant insert on mulaid.message to mulaid_worker;
 grant select, insert, update, delete on all tables in schema public to mulaid_worker;
 grant usage, select on all sequences in schema public to mulaid_web, mulaid_worker;

@@ -6,7 +6,7 @@ All amounts are fen. Moments are Shanghai texts `yyyy-mm-ddThh:mm:ss…`, which 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -101,14 +101,75 @@ class Facts:
         return sum(portion.total for portion in self.portions)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON types; `read` turns them back into the same facts."""
-        body = asdict(self)
-        body["on"] = self.on.isoformat()
-        body["patient"]["born"] = self.patient.born.isoformat()
-        body["patient"]["retired_on"] = self.patient.retired_on.isoformat() if self.patient.retired_on else None
-        for giver in body["givers"]:
-            giver["uses"] = sorted(giver["uses"])
-        return body
+        """Plain JSON types, members without a value left out; `read` turns them back into the same facts."""
+        patient, year = self.patient, self.year
+        return {
+            "on": self.on.isoformat(),
+            "use": self.use,
+            "level": self.level,
+            "use_accounts": self.use_accounts,
+            "patient": {
+                "region": patient.region,
+                "base": patient.base,
+                "status": patient.status,
+                "born": patient.born.isoformat(),
+                "retired_on": patient.retired_on.isoformat() if patient.retired_on else None,
+                "family_doctor": patient.family_doctor,
+            },
+            "portions": [
+                {
+                    "tag": portion.tag,
+                    "in_policy": portion.in_policy,
+                    "upfront": portion.upfront,
+                    "over_limit": portion.over_limit,
+                    "self_funded": portion.self_funded,
+                }
+                for portion in self.portions
+            ],
+            "account": self.account,
+            "current_year": self.current_year,
+            "givers": [_giver_row(giver) for giver in self.givers],
+            "year": {
+                "in_policy": year.in_policy,
+                "fund": year.fund,
+                "supplement": year.supplement,
+                "deductible": year.deductible,
+                "deducted_here_today": year.deducted_here_today,
+            },
+        }
+
+
+def _giver_row(giver: Giver) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "aid": giver.aid,
+        "person": giver.person,
+        "shown": giver.shown,
+        "relation": giver.relation,
+        "region": giver.region,
+        "status": giver.status,
+        "filed": giver.filed,
+        "bound": giver.bound,
+        "account": giver.account,
+        "uses": sorted(giver.uses),
+    }
+    for name, default in _SELDOM:
+        value = getattr(giver, name)
+        if value != default:
+            row[name] = value
+    return row
+
+
+_SELDOM: tuple[tuple[str, Any], ...] = (
+    ("current_year", 0),
+    ("frozen", 0),
+    ("suspended_since_bound", None),
+    ("quota_left", None),
+    ("settlement_cap", None),
+    ("rank", None),
+    ("group", None),
+    ("until", None),
+    ("chosen", False),
+)
 
 
 def read(body: Mapping[str, Any]) -> Facts:

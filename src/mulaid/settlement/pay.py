@@ -31,7 +31,8 @@ from mulaid.settlement.visit import SQL, Institution, SplitLine, store_lines
 
 Key = tuple[int, str, str, str]
 Nonce = tuple[str, int, str]
-GATHER, RECORD = Call("settlement_gather", 20), Call("settlement_record", 44)
+COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+GATHER, RECORD = Call("settlement_gather", 16), Call("settlement_record", 44)
 ORDER_BY_BALANCE = "balance_desc_name"
 MOVED = "ML001"
 BY_BALANCE = ("balance", "authoriser_balance_floor", "authoriser_reserve_ratio")
@@ -75,34 +76,49 @@ class Bill:
     lines: Sequence[SplitLine] = ()
 
 
-class GatheredRow(NamedTuple):
+class Found(NamedTuple):
     """The columns of settlement_gather, as text."""
 
-    stored: bytes | None
-    problem: bytes | None
-    problem_fact: bytes | None
-    facts: bytes | None
-    guard: bytes | None
-    name: bytes | None
-    document: bytes | None
-    document_kind: bytes | None
-    gender: bytes | None
-    nation: bytes | None
-    born: bytes | None
-    insutype: bytes | None
-    psn_type: bytes | None
-    med_type: bytes | None
-    presenter: bytes | None
-    visit_version: bytes | None
+    stored: str | None
+    problem: str | None
+    problem_fact: str | None
+    service_date: str
+    portions: str
+    givers: str
+    region: str
+    base: str
+    status: str
+    retired_on: str | None
+    family_doctor: str
+    account: str
+    current_year: str
+    in_policy: str
+    fund: str
+    supplement: str
+    deductible: str
+    deducted: str
+    year_version: str
+    own_no: str
+    current_no: str
+    name: str
+    document: str
+    document_kind: str
+    gender: str
+    nation: str
+    born: str
+    insutype: str
+    psn_type: str
+    med_type: str | None
+    presenter: str | None
+    visit_version: str | None
 
 
-class Guard(NamedTuple):
-    """What must not have moved when the decision is recorded: versions and last numbers; for each giver (book, number, version)."""
+class GiverGuard(NamedTuple):
+    """What of a giver must not have moved: the purse's last number and the authorisation's version."""
 
-    year: int
-    own: int
-    current_year: int
-    givers: list[tuple[int, int, int]]
+    book: int
+    no: int
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +126,9 @@ class Gathered:
     """What one look at the database brought: the stored answer of a repeat, or the facts and what must not move."""
 
     stored: Stored | None
-    row: GatheredRow | None = None
-    facts_text: str = ""
+    found: Found | None = None
     facts: Facts | None = None
-    guard: Guard | None = None
+    guards: Mapping[str, GiverGuard] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +154,8 @@ class Settled:
     visit: UUID
     bill: Bill
     patient: Patient
-    guard: Guard
+    found: Found
+    guards: Mapping[str, GiverGuard]
     facts: Facts
     decision: split.Decision
     packs: Mapping[str, Pack]
@@ -170,7 +186,7 @@ def gather(tx: Tx, bill: Bill, key: Key | None, *, nonce: Nonce | None = None, l
     """One call: the stored answer of a repeated key, or every fact. Refuses what the facts themselves forbid, and a used nonce."""
     home, door, caller, name = key or (None, None, None, None)
     client, bucket, random = nonce or (None, None, None)
-    row = GatheredRow(
+    found = Found(
         *tx.call(
             GATHER,
             (
@@ -187,37 +203,84 @@ def gather(tx: Tx, bill: Bill, key: Key | None, *, nonce: Nonce | None = None, l
                 bill.batch,
                 bill.institution.code,
                 _text(bill.on),
-                None if bill.visit else json.dumps([_portion_row(portion) for portion in bill.portions]),
-                "pharmacy" if bill.institution.pharmacy else "outpatient",
-                bill.institution.level,
-                "t" if bill.use_accounts else "f",
                 digest(bill.token.encode()) if bill.token else None,
                 tx.at.isoformat(),
                 "t" if lock else "f",
             ),
         )
     )
-    if row.problem:
-        told = (row.problem_fact or b"").decode()
-        if row.problem == b"settlement.already":
+    if found.problem:
+        told = found.problem_fact or ""
+        if found.problem == "settlement.already":
             told = refs.show(refs.SETTLEMENT, UUID(told))
-        raise Refusal(row.problem.decode(), fact=told)
-    if row.stored == b"t":
+        raise Refusal(found.problem, fact=told)
+    if found.stored == "t":
         assert key is not None, "only a key can have been answered"
         return Gathered(stored(tx, *key))
-    assert row.facts is not None and row.guard is not None, "without a problem there are facts"  # noqa: PT018
-    facts_text = row.facts.decode()
-    return Gathered(None, row, facts_text, fact.read(json.loads(facts_text)), Guard(*json.loads(row.guard)))
+    givers, guards = _givers(found.givers)
+    return Gathered(None, found, _facts(bill, found, givers), guards)
 
 
-def _portion_row(portion: Portion) -> dict[str, Any]:
-    return {
-        "tag": portion.tag,
-        "in_policy": portion.in_policy,
-        "upfront": portion.upfront,
-        "over_limit": portion.over_limit,
-        "self_funded": portion.self_funded,
-    }
+def _facts(bill: Bill, found: Found, givers: tuple[Giver, ...]) -> Facts:
+    portions = tuple(bill.portions)
+    if bill.visit:
+        rows = (line.split("|") for line in found.portions.split("\n"))
+        portions = tuple(Portion(tag, int(a), int(b), int(c), int(d)) for tag, a, b, c, d in rows)
+    return Facts(
+        on=date.fromisoformat(found.service_date),
+        use="pharmacy" if bill.institution.pharmacy else "outpatient",
+        level=bill.institution.level,
+        patient=fact.Patient(
+            found.region,
+            found.base,
+            found.status,
+            date.fromisoformat(found.born),
+            date.fromisoformat(found.retired_on) if found.retired_on else None,
+            found.family_doctor == "t",
+        ),
+        portions=portions,
+        account=int(found.account),
+        current_year=int(found.current_year),
+        givers=givers,
+        year=fact.Year(
+            int(found.in_policy), int(found.fund), int(found.supplement), int(found.deductible), found.deducted == "t"
+        ),
+        use_accounts=bill.use_accounts,
+    )
+
+
+def _givers(lines: str) -> tuple[tuple[Giver, ...], dict[str, GiverGuard]]:
+    """The givers' lines as facts and guards; the fields are those of the database function giver_line."""
+    givers, guards = [], {}
+    for line in lines.splitlines():
+        (
+            aid, person, shown, relation, region, status, filed, bound, account, current_year, suspended, quota, cap, rank, uses,
+            group, until, chosen, book, no, version,
+        ) = line.split("|")  # fmt: skip
+        givers.append(
+            Giver(
+                aid=aid,
+                person=person,
+                shown=shown,
+                relation=relation,
+                region=region,
+                status=status,
+                filed=filed,
+                bound=bound,
+                account=int(account),
+                current_year=int(current_year),
+                suspended_since_bound=suspended or None,
+                quota_left=int(quota) if quota else None,
+                settlement_cap=int(cap) if cap else None,
+                rank=int(rank) if rank else None,
+                uses=frozenset(uses.split(",")),
+                group=group or None,
+                until=until or None,
+                chosen=chosen == "t",
+            )
+        )
+        guards[aid] = GiverGuard(int(book), int(no), int(version))
+    return tuple(givers), guards
 
 
 def stored(tx: Tx, book: int, door: str, caller: str, name: str) -> Stored:
@@ -236,9 +299,9 @@ def stored(tx: Tx, book: int, door: str, caller: str, name: str) -> Stored:
 
 def decide(tx: Tx, bill: Bill, gathered: Gathered) -> Settled:
     """The law's decision on gathered facts. Refuses an insurance type or amounts that disagree with what is known."""
-    facts, row, guard = gathered.facts, gathered.row, gathered.guard
-    assert facts is not None and row is not None and guard is not None, "a repeat is not decided again"  # noqa: PT018
-    patient = _patient(tx, bill.person.id, row)
+    facts, found, guards = gathered.facts, gathered.found, gathered.guards
+    assert facts is not None and found is not None and guards is not None, "a repeat is not decided again"  # noqa: PT018
+    patient = _patient(tx, bill.person.id, found)
     if bill.insutype and bill.insutype != patient.insutype:
         raise Refusal("settlement.wrong_insurance", given=bill.insutype, found=patient.insutype)
     packs = packs_for(bill.library, facts)
@@ -247,7 +310,8 @@ def decide(tx: Tx, bill: Bill, gathered: Gathered) -> Settled:
         visit=bill.visit or refs.mint(bill.person.book, tx.at),
         bill=bill,
         patient=patient,
-        guard=guard,
+        found=found,
+        guards=guards,
         facts=facts,
         decision=split.decide(packs, facts),
         packs=packs,
@@ -256,20 +320,17 @@ def decide(tx: Tx, bill: Bill, gathered: Gathered) -> Settled:
     return settled
 
 
-def _patient(tx: Tx, person: UUID, row: GatheredRow) -> Patient:
-    def told(column: bytes | None) -> str:
-        return column.decode() if column else ""
-
+def _patient(tx: Tx, person: UUID, found: Found) -> Patient:
     return Patient(
-        name=tx.keys.open_text("person", f"person|name|{person}", bytes.fromhex(told(row.name)[2:])),
-        number=tx.keys.open_text("person", f"person|document|{person}", bytes.fromhex(told(row.document)[2:])),
-        document_kind=told(row.document_kind),
-        gender=told(row.gender),
-        nation=told(row.nation),
-        born=date.fromisoformat(told(row.born)),
-        insutype=told(row.insutype),
-        psn_type=told(row.psn_type),
-        med_type=told(row.med_type),
+        name=tx.keys.open_text("person", f"person|name|{person}", bytes.fromhex(found.name[2:])),
+        number=tx.keys.open_text("person", f"person|document|{person}", bytes.fromhex(found.document[2:])),
+        document_kind=found.document_kind,
+        gender=found.gender,
+        nation=found.nation,
+        born=date.fromisoformat(found.born),
+        insutype=found.insutype,
+        psn_type=found.psn_type,
+        med_type=found.med_type or "",
     )
 
 
@@ -309,20 +370,19 @@ class _Draw(NamedTuple):
 
 
 def record(
-    tx: Tx, bill: Bill, gathered: Gathered, settled: Settled, present: Present, key: tuple[int, str, str, str, bytes]
+    tx: Tx, bill: Bill, settled: Settled, present: Present, key: tuple[int, str, str, str, bytes]
 ) -> str | None:
     """One call: everything that was decided, or Moved. Returns the stored answer's text, None when the key was answered meanwhile."""
     keep_packs(tx, settled.packs.values())
     text = present(settled)
     home, door, caller, name, body_hash = key
-    decision, book, row = settled.decision, bill.person.book, gathered.row
-    assert row is not None, "a repeat is not recorded again"
+    decision, book, found = settled.decision, bill.person.book, settled.found
     draws = _draws(tx, settled)
     accounts, fens, kinds = _legs(settled)
-    aids = [(giver.aid, _guard_of(settled, giver)[2], fen) for giver, fen in decision.aid]
+    aids = [(giver.aid, settled.guards[giver.aid].version, fen) for giver, fen in decision.aid]
     values = (
         str(home), door, caller, name, body_hash, text,
-        str(book), str(settled.id), str(settled.visit), "t" if bill.visit is None else "f", row.visit_version,
+        str(book), str(settled.id), str(settled.visit), "t" if bill.visit is None else "f", found.visit_version,
         str(bill.person.id), bill.institution.code, bill.infno, bill.msgid, bill.batch, bill.number, settled.patient.insutype,
         bill.med_type, settled.facts.on.isoformat(), business_date(tx.at).isoformat(), tx.at.isoformat(),
         _array(
@@ -331,10 +391,10 @@ def record(
                 decision.cash, decision.deductible, decision.in_policy_counted,
             )
         ),
-        gathered.facts_text,
-        json.dumps([step.as_json() for step in decision.steps], ensure_ascii=False, separators=(",", ":")),
-        json.dumps({region: pack.digest for region, pack in settled.packs.items()}),
-        str(settled.guard.year), None if row.presenter is None else row.presenter.decode(), f"{tx.by.channel}:{tx.by.name}",
+        COMPACT.encode(settled.facts.as_json()),
+        COMPACT.encode([step.as_json() for step in decision.steps]),
+        COMPACT.encode({region: pack.digest for region, pack in settled.packs.items()}),
+        found.year_version, found.presenter, f"{tx.by.channel}:{tx.by.name}",
         str(refs.mint(book, tx.at)), str(refs.mint(book, tx.at)),
         _array(accounts), _array(fens), _array(kinds),
         *(_array(column) for column in _columns(draws)),
@@ -342,14 +402,15 @@ def record(
     )  # fmt: skip
     try:
         with tx.connection.transaction() if bill.lines else nullcontext():
-            done = tx.call(RECORD, [value.decode() if value is row.visit_version and value else value for value in values])
-            if bill.lines and done == [b"done"]:
+            (done,) = tx.call(RECORD, values)
+            if bill.lines and done == "done":
                 store_lines(tx, book, settled.visit, bill.lines)
     except psycopg.Error as error:
-        if error.sqlstate != MOVED:
+        # Another message settled the same batch between two looks of one gathering.
+        if error.sqlstate != MOVED and error.diag.constraint_name != "settlement_live":
             raise
         raise Moved(str(error)) from None
-    return text if done == [b"done"] else None
+    return text if done == "done" else None
 
 
 def _text(value: object) -> str | None:
@@ -363,29 +424,25 @@ def _array(values: Iterable[object]) -> str:
 
 def _draws(tx: Tx, settled: Settled) -> list[_Draw]:
     """The purses a decision draws on, in (book, holder, kind) order so that two families cannot wait for each other."""
-    decision, person, guard = settled.decision, settled.bill.person, settled.guard
+    decision, person, found = settled.decision, settled.bill.person, settled.found
     draws = []
     for kind, fen, no in (
-        (chart.OWN, decision.account, guard.own),
-        (chart.CURRENT_YEAR, decision.current_year, guard.current_year),
+        (chart.OWN, decision.account, int(found.own_no)),
+        (chart.CURRENT_YEAR, decision.current_year, int(found.current_no)),
     ):
         if fen:
             draws.append(_Draw(person.book, person.id, kind, fen, 0, no, settled.id))
     limited = {step.detail["aid"] for step in decision.steps if step.what == "aid" and step.detail["limited"] in BY_BALANCE}
     by_balance = settled.packs[settled.facts.patient.region]["authoriser_order"] == ORDER_BY_BALANCE
     for giver, fen in decision.aid:
-        pack, (giver_book, giver_no, _) = settled.packs[giver.region], _guard_of(settled, giver)
+        pack, guard = settled.packs[giver.region], settled.guards[giver.aid]
         # A giver's account may have moved since it was read, as long as the same decision would still be made: enough is left above
         # floor, reserve and frozen quota. Where the balance itself decided, it must not have moved at all.
         exact = by_balance or giver.aid in limited or pack["authoriser_reserve_ratio"] > 0
         keep = pack["authoriser_balance_floor"] + giver.frozen
-        journal = settled.id if giver_book == person.book else refs.mint(giver_book, tx.at)
-        draws.append(_Draw(giver_book, UUID(giver.person), chart.OWN, fen, keep, giver_no if exact else None, journal))
+        journal = settled.id if guard.book == person.book else refs.mint(guard.book, tx.at)
+        draws.append(_Draw(guard.book, UUID(giver.person), chart.OWN, fen, keep, guard.no if exact else None, journal))
     return sorted(draws, key=lambda draw: draw[:3])
-
-
-def _guard_of(settled: Settled, giver: Giver) -> tuple[int, int, int]:
-    return settled.guard.givers[settled.facts.givers.index(giver)]
 
 
 def _columns(draws: Sequence[_Draw]) -> Iterator[list[object]]:
@@ -405,7 +462,7 @@ def _legs(settled: Settled) -> tuple[list[str], list[Fen], list[str]]:
         (chart.purse(bill.person.id, chart.OWN), -decision.account, "own"),
     ]
     for giver, fen in decision.aid:
-        book = _guard_of(settled, giver)[0]
+        book = settled.guards[giver.aid].book
         account = chart.purse(UUID(giver.person), chart.OWN) if book == bill.person.book else chart.clearing(book)
         legs.append((account, -fen, "aid"))
     legs.append((chart.cash(bill.institution.code), -decision.cash, "cash"))
@@ -475,6 +532,19 @@ def refund(
     if row["refunded_by"] is not None:
         raise Refusal("settlement.refunded")
     ref = refs.mint(book, tx.at)
+    # The year and the authorisations before the purses: the order in which settlements take the same rows.
+    tx.run(
+        SQL.lessen_year,
+        book=book,
+        person=row["person"],
+        year=row["service_date"].year,
+        counted=row["counted"],
+        pool=row["pool"],
+        supplement=row["supplement"],
+        deductible=row["deductible"],
+    )
+    for aid, fen in aid_of(row):
+        tx.run(SQL.lessen_aid, book=book, id=aid, fen=fen)
     journals = [reverse(tx, journal, "refund", settlement=ref) for journal in _in_lock_order(tx, row)]
     tx.run(
         SQL.add_refund,
@@ -489,18 +559,6 @@ def refund(
         journal_books=[refs.book_of(journal) for journal in journals],
     )
     tx.run(SQL.mark_refunded, book=book, id=settlement, refund=ref)
-    tx.run(
-        SQL.lessen_year,
-        book=book,
-        person=row["person"],
-        year=row["service_date"].year,
-        counted=row["counted"],
-        pool=row["pool"],
-        supplement=row["supplement"],
-        deductible=row["deductible"],
-    )
-    for aid, fen in aid_of(row):
-        tx.run(SQL.lessen_aid, book=book, id=aid, fen=fen)
     audit.write(tx, book, "refund", settlement, behalf_of=row["person"], purpose=infno)
     outbox.put(tx, book, "refunded", {"settlement": str(ref)})
     tx.subject = ref

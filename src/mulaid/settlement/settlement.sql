@@ -28,7 +28,7 @@ where book = %(book)s and person = %(person)s and year = %(year)s
 
 -- lessen_aid --
 -- And the authorisation its quota, even if it has ended since.
-update aid set used = used - %(fen)s where book = %(book)s and id = %(id)s
+update aid set used = greatest(0, used - %(fen)s) where quota is not null and book = %(book)s and id = %(id)s
 
 -- keep_pack --
 -- The values a decision was made with, once a digest.
@@ -97,8 +97,9 @@ where book = %(book)s and visit = %(visit)s and refunds is null and refunded_by 
   and (%(batch)s::text is null or batch = %(batch)s) limit 1
 
 -- remove_lines --
--- Lines that were never settled, of one batch or of all.
+-- Lines that are not settled, of one batch or of all, one line or all.
 delete from fee_line l where l.book = %(book)s and l.visit = %(visit)s and (%(batch)s::text is null or l.batch = %(batch)s)
+  and (%(serial)s::text is null or l.serial = %(serial)s)
   and not exists (select 1 from settlement s where s.book = l.book and s.visit = l.visit and s.batch = l.batch
                   and s.refunds is null and s.refunded_by is null)
 
@@ -137,12 +138,13 @@ select * from settlement where book = %(book)s and visit = %(visit)s and refunds
 
 -- waiting_news --
 -- What a book's outbox still has to tell, oldest first; rows another sender holds are left to it.
-select id, topic, body from outbox where book = %(book)s and sent_at is null order by at limit %(most)s for update skip locked
+select id, topic, body from outbox where book = %(book)s order by id limit %(most)s for update skip locked
 
--- news_sent --
+-- news_told --
 -- Told.
-update outbox set sent_at = %(at)s where book = %(book)s and id = %(id)s
+delete from outbox where book = %(book)s and id = %(id)s
 
 -- books_with_news --
 -- The books whose outbox is not empty.
-select distinct book from outbox where sent_at is null
+select distinct book from outbox
+

@@ -24,7 +24,7 @@ from mulaid.refusal import Refusal
 SQL = Statements("mulaid.settlement", "settlement.sql")
 LATE = timedelta(days=366)
 CLASS_A, CLASS_B, OUTSIDE = "01", "02", "03"
-EVERY_BATCH = "0000"
+EVERY_BATCH = EVERY_LINE = "0000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +220,17 @@ def _twice(lines: Iterable[Line], error: errors.UniqueViolation) -> str:
     return next((line.serial for line in lines if f", {line.serial})" in detail), "")
 
 
-def remove_lines(tx: Tx, visit: UUID, institution: str, person: UUID, batch: str) -> int:
-    """Take back lines that are not settled, one batch or, for `0000`, all; the number removed. Refuses a settled batch."""
+def remove_lines(tx: Tx, visit: UUID, institution: str, person: UUID, batch: str, serial: str = EVERY_LINE) -> int:
+    """Take back lines that are not settled, one or, for `0000`, all of one batch or, for `0000`, of all; the number removed.
+
+    Refuses a settled batch.
+    """
     row = find_visit(tx, visit, institution, person, lock=True)
     one = None if batch == EVERY_BATCH else batch
     if one is not None and tx.one(SQL.live_settlement, book=row["book"], visit=visit, batch=one):
         raise Refusal("visit.lines_settled", batch=batch)
-    removed = tx.run(SQL.remove_lines, book=row["book"], visit=visit, batch=one)
+    line = None if serial == EVERY_LINE else serial
+    removed = tx.run(SQL.remove_lines, book=row["book"], visit=visit, batch=one, serial=line)
     tx.run(SQL.touch_visit, book=row["book"], id=visit)
     return removed
 

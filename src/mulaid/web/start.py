@@ -19,7 +19,9 @@ def page(request: HttpRequest) -> HttpResponse:
     _require_demo()
     with reading() as tx:
         recent = whose.newest(tx, LISTED)
-        told = whose.tell(tx, recent[0].number) if recent else None
+        # A refund tells who got money back; the question of this page is who paid, so the settlement before it is told.
+        paid = next((brief for brief in recent if brief.state != whose.REFUND), recent[0] if recent else None)
+        told = whose.tell(tx, paid.number) if paid else None
     return render(request, "start.html", {"told": told, "recent": recent, "gateway_port": settings.MULAID.gateway_port})
 
 

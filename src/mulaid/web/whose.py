@@ -17,7 +17,8 @@ from mulaid.proof.verify import Packs
 from mulaid.settlement import pay
 
 SQL = Statements("mulaid.web", "whose.sql")
-USES = {"outpatient": "门诊", "pharmacy": "药店购药"}
+USES = {"outpatient": "门诊", "pharmacy": "买药"}
+REFUND, RETURNED = "退费", "已退费"
 BAR = 1000
 NARROWEST = 8
 
@@ -106,7 +107,7 @@ def newest(tx: Tx, most: int) -> list[Brief]:
             place=row["place"],
             when=_moment(row["settled_at"]).partition("年 ")[2],
             amount=shown_money(row["total"]),
-            state="退费" if row["refunds"] else "已退费" if row["refunded_by"] else "",
+            state=REFUND if row["refunds"] else RETURNED if row["refunded_by"] else "",
         )
         for row in tx.all(SQL.newest, most=most)
     ]

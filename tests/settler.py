@@ -1,7 +1,7 @@
 """A process that settles bills until it is killed: what a gateway worker is to the database.
 
-Started by test_crash with a file of messages; answers go to standard output, one line each, the moment they exist. `--stop` names a
-point of a settlement; the process halts there on the n-th time it comes by, so that a test can kill it at exactly that point.
+Started by test_crash with a file of messages; answers go to standard output, one line each, the moment they exist. `--stop` names
+a point of a settlement; the process halts there the n-th time it comes by, so that a test can kill it at exactly that point.
 """
 
 from __future__ import annotations

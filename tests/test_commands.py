@@ -12,9 +12,9 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from city import BY, SHANGHAI, City
 from psycopg import errors
 
+from city import BY, SHANGHAI, City
 from mulaid import audit, commands, outbox, refs
 from mulaid.commands import Answer, Key
 from mulaid.db import Database, Tx
@@ -182,7 +182,9 @@ def test_what_passes_is_tried_again(db: Database, name: str) -> None:
 
 
 def test_a_server_that_is_away_is_busy_and_not_a_failure_of_ours(db: Database) -> None:
-    away = Database(db.url.replace("host=", "host=/nowhere-") if "host=" in db.url else db.url + "?host=/nowhere", db.keys, size=1)
+    away = Database(
+        db.url.replace("host=", "host=/nowhere-") if "host=" in db.url else db.url + "?host=/nowhere", db.keys, size=1
+    )
     away.pool.timeout = 0.05
     try:
         with pytest.raises(Refusal) as refused:
@@ -272,7 +274,7 @@ def test_what_was_done_is_told_by_whom_where_and_when(db: Database) -> None:
     assert row
     assert told
     assert (row["actor"], row["act"], row["at"], row["book"]) == (f"{BY.channel}:{BY.name}", "pay", AT, BOOK)
-    assert (told["topic"], told["sent_at"]) == ("paid", None)
+    assert (told["topic"], told["body"]) == ("paid", {"who": str(row["subject"])})
 
 
 # The same promise on the settlement path

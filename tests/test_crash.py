@@ -14,12 +14,12 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from city import City
 from conftest import Cluster
-from settler import POINTS
-
 from mulaid.db import process_url
 from mulaid.money import yuan
+from settler import POINTS
 
 SETTLER = Path(__file__).with_name("settler.py")
 Message = dict[str, Any]
@@ -59,7 +59,15 @@ class Family:
         path = self.folder / f"messages-{messages[0]['msgid']}-{time.monotonic_ns()}.json"
         path.write_text(json.dumps(messages, default=str), "utf-8")
         url = process_url(self.url, "mulaid_gateway", embedded=True)
-        command = [sys.executable, str(SETTLER), url, str(self.cluster.folder / "keys"), self.city.now.isoformat(), str(path), *more]
+        command = [
+            sys.executable,
+            str(SETTLER),
+            url,
+            str(self.cluster.folder / "keys"),
+            self.city.now.isoformat(),
+            str(path),
+            *more,
+        ]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
@@ -72,7 +80,10 @@ class Family:
 
     def quiet(self) -> None:
         """Wait until the server has noticed that the killed process is gone."""
-        ask = "select count(*) from pg_stat_activity where usename = 'mulaid_gateway' and datname = current_database() and state <> 'idle'"
+        ask = (
+            "select count(*) from pg_stat_activity"
+            " where usename = 'mulaid_gateway' and datname = current_database() and state <> 'idle'"
+        )
         for _ in range(500):
             if self.rows(ask) == [(0,)]:
                 return
@@ -89,11 +100,19 @@ class Family:
         )
         assert lone == [], "a settlement without its stored answer, or an answer without its settlement"
         assert self.rows("select key from command where answer is null or refused is null") == []
-        told = "(select count(*) from outbox), (select count(*) from audit where act in ('settle', 'refund')), (select count(*) from settlement)"
+        told = (
+            "(select count(*) from outbox), (select count(*) from audit where act in ('settle', 'refund')),"
+            " (select count(*) from settlement)"
+        )
         assert len(set(self.rows(f"select {told}")[0])) == 1, "news and audit of each, and of no other"
-        used, paid = self.rows("select (select sum(used) from aid), (select coalesce(sum(aid), 0) from settlement)")[0]
+        used, paid = self.rows(
+            "select a.used, (select coalesce(-sum(e.fen), 0) from entry e join journal j on j.book = e.book and j.id = e.journal"
+            " where e.book = a.giver_book and e.holder = a.giver and j.cause <> 'credit') from aid a where a.quota is not null"
+        )[0]
         assert used == paid
-        year, fund = self.rows("select (select coalesce(sum(fund), 0) from insured_year), (select coalesce(sum(pool), 0) from settlement)")[0]
+        year, fund = self.rows(
+            "select (select coalesce(sum(fund), 0) from insured_year), (select coalesce(sum(pool), 0) from settlement)"
+        )[0]
         assert year == fund
 
 
@@ -180,7 +199,7 @@ def test_killed_at_a_point_of_a_refund(family: Family, point: str) -> None:
     assert [family.city.holds(name) for name in ("father", "son", "daughter")] == ["500.00", "5000.00", "5000.00"]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_killed_at_any_moment_again_and_again(family: Family, seed: int) -> None:
     """Four threads at work, killed some milliseconds in, five times over the same messages, then left alone to finish."""
     chance = random.Random(seed)

@@ -17,11 +17,10 @@ import pytest
 from city import City
 from door import refused, yuan_of
 from mulaid.db import Database, process_url
-from mulaid.gateway import contract, handlers
+from mulaid.gateway import contract
 from mulaid.gateway.app import build
 from mulaid.gateway.dialect import Profile, profiles
 from mulaid.policy.pack import Library, library
-from mulaid.refusal import catalogue
 
 FUNDS = ("hifp_pay", "cvlserv_pay", "hifes_pay", "hifmi_pay", "hifob_pay", "hifdm_pay", "maf_pay", "oth_pay")
 PARTS = ("fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt")
@@ -690,48 +689,6 @@ def masked(text: str) -> str:
     for name in PERSONAL:
         text = re.sub(rf'"{name}":"[^"]*"', f'"{name}":""', text)
     return text
-
-
-def table(after: str, columns: int) -> list[list[str]]:
-    """The rows of the first table of a chapter."""
-    chapter = DOCUMENT.split(f"## {after}")[1].split("\n## ")[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in chapter.splitlines() if line.startswith("|")]
-    assert all(len(row) == columns for row in rows)
-    return rows[2:]
-
-
-def test_the_documents_profiles_are_those_of_the_program() -> None:
-    told = {
-        name: [
-            "text" if one.infcode_text else "number",
-            "accounts are used" if one.accounts_when_unsaid else "accounts are not used",
-            "positive" if one.refund_positive else "negative",
-            "with accounts" if one.fund_includes_accounts else "without accounts",
-            f"{one.window_seconds} s",
-        ]
-        for name, one in profiles().items()
-    }
-    assert {row[0]: row[1:] for row in table("7.", 6)} == told
-
-
-def test_the_documents_transactions_are_those_of_the_program(town: City, desk: Desk) -> None:
-    rows = {row[0]: row[2] for row in table("4.", 3)}
-    assert rows.keys() == handlers.HANDLERS.keys() == {known.infno for known in contract.contract().transactions.values()}
-    # What is kept under its number refuses another input there; what is not kept is answered anew.
-    kept = {
-        "1101": {"data": {"mdtrt_cert_type": "02", "mdtrt_cert_no": town.numbers["habits father"]}},
-        "9001": {"signIn": {"opter_no": "1"}},
-    }
-    for infno, data in kept.items():
-        whole = {"infno": infno, "msgid": f"KEPT{infno}", "fixmedins_code": "H1"}
-        answers = [raw(town, {**whole, "input": given}) for given in (data, {**data, "more": 1})]
-        assert [answer["infcode"] for answer in answers] == ([0, -1] if rows[infno] == "yes" else [0, 0])
-
-
-def test_the_documents_refusals_exist() -> None:
-    named = set(re.findall(r"`([a-z]+\.[a-z0-9_]+)`", DOCUMENT)) - {"ec.query"}
-    assert len(named) > 15
-    assert named <= catalogue().keys()
 
 
 def test_the_example_pack_is_not_one_of_ours() -> None:

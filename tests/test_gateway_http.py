@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import secrets
 import socket
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from city import City
 from door import Served, contents, message, refused
+from mulaid.gateway import contract, handlers
+from mulaid.gateway.dialect import profiles
+from mulaid.refusal import catalogue
 
 pytest_plugins = ("door",)
 
@@ -176,8 +181,9 @@ def test_the_same_message_on_many_connections_at_once_pays_once(served: Served, 
     family.books_balance()
 
 
-def test_two_messages_for_one_bill_at_once_pay_once(served: Served, family: City) -> None:
-    bill = family.uploads(family.visits("old wang"), [("MINE", "8.00")])
+@pytest.mark.parametrize("round_", range(4))
+def test_two_messages_for_one_bill_at_once_pay_once(served: Served, family: City, round_: int) -> None:
+    bill = family.uploads(family.visits("old wang"), [("MINE", f"{round_ + 1}.00")])
     answers: list[dict[str, Any]] = []
 
     def pay() -> None:
@@ -203,3 +209,50 @@ def test_the_door_keeps_no_web_framework() -> None:
 
     told = "import sys, mulaid.gateway.app; print({'django', 'procrastinate'} & {name.split('.')[0] for name in sys.modules})"
     assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout.strip() == "set()"
+
+
+# The vendors' document
+
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "gateway.md").read_text("utf-8")
+
+
+def table(after: str, columns: int) -> list[list[str]]:
+    """The rows of the first table of a chapter."""
+    chapter = DOCUMENT.split(f"## {after}")[1].split("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in chapter.splitlines() if line.startswith("|")]
+    assert all(len(row) == columns for row in rows)
+    return rows[2:]
+
+
+def test_the_documents_profiles_are_those_of_the_program() -> None:
+    told = {
+        name: [
+            "text" if one.infcode_text else "number",
+            "accounts are used" if one.accounts_when_unsaid else "accounts are not used",
+            "positive" if one.refund_positive else "negative",
+            "with accounts" if one.fund_includes_accounts else "without accounts",
+            f"{one.window_seconds} s",
+        ]
+        for name, one in profiles().items()
+    }
+    assert {row[0]: row[1:] for row in table("7.", 6)} == told
+
+
+def test_the_documents_transactions_are_those_of_the_program(served: Served, family: City) -> None:
+    rows = {row[0]: row[2] for row in table("4.", 3)}
+    assert rows.keys() == handlers.HANDLERS.keys() == {known.infno for known in contract.contract().transactions.values()}
+    # What is kept under its number refuses another input there; what is not kept is answered anew.
+    asked = {
+        "1101": {"data": {"mdtrt_cert_type": "02", "mdtrt_cert_no": family.numbers["old wang"]}},
+        "9001": {"signIn": {"opter_no": "1"}},
+    }
+    for infno, data in asked.items():
+        number = secrets.token_hex(15)
+        answers = [json.loads(served.post(message(infno, given, msgid=number))[1]) for given in (data, {**data, "more": 1})]
+        assert [answer["infcode"] for answer in answers] == ([0, -1] if rows[infno] == "yes" else [0, 0])
+
+
+def test_the_documents_refusals_exist() -> None:
+    named = set(re.findall(r"`([a-z]+\.[a-z0-9_]+)`", DOCUMENT)) - {"ec.query"}
+    assert len(named) > 15
+    assert named <= catalogue().keys()

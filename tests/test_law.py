@@ -123,7 +123,7 @@ BAD_PACKS = {
     "source without title": (HEAD + 'B1 = { grade = "A" }', "sources.B1: title is missing"),
     "unknown grade": (HEAD + 'B1 = { title = "x", grade = "Z" }', "sources.B1: grade 'Z' is none of A, A-, K, B, C, S"),
     "unknown parameter": (_value("own_acount_first", "true"), "own_acount_first: no such parameter; docs/packs.md chapter 4"),
-    "no dates": (HEAD.replace("[sources]", "own_account_first = true\n[sources]"), "own_account_first: expected a table of dates"),
+    "no dates": (HEAD.replace("[sources]", "own_account_first = 1\n[sources]"), "own_account_first: expected a table of dates"),
     "bad date": (_value("own_account_first", "true", day="2024-02-30"), "own_account_first.2024-02-30: the key is not a date"),
     "value without table": (HEAD + '[own_account_first]\n"2024-01-01" = true', "own_account_first.2024-01-01: expected { value"),
     "no source": (_value("own_account_first", "true", 'note = "x"'), "source missing: name one or more keys of [sources]"),
@@ -159,7 +159,7 @@ BAD_PACKS = {
     "class condition": (_value("person_classes", '[{ name = "old", base = "retired", older = 70 }]'), "unknown condition older"),
     "class base": (_value("person_classes", '[{ name = "old", base = "pensioner" }]'), "a class has a name and a base"),
     "item override": (_value("account_item_overrides", '{ implant = "maybe" }'), "expected a table of implant, orthodontics"),
-    "credit row": (_value("retiree_credit", "[{ min_age = 0, weekly = 3 }]"), "'weekly' is none of monthly, yearly, pension_ratio"),
+    "credit row": (_value("retiree_credit", "[{ min_age = 0, weekly = 3 }]"), "'weekly' is none of monthly, yearly,"),
 }  # fmt: skip
 
 
@@ -195,7 +195,9 @@ def test_the_nation_must_have_a_value_for_everything_and_inherits_from_nobody(pa
     path.write_text(_without(whole), "utf-8")
     with pytest.raises(PackTrouble, match="own_account_first: the nation has no value"):
         Library(packs)
-    path.write_text(_without(whole) + '\n[own_account_first]\n"2000-01-01" = { value = "inherit", source = "decision" }\n', "utf-8")
+    path.write_text(
+        _without(whole) + '\n[own_account_first]\n"2000-01-01" = { value = "inherit", source = "decision" }\n', "utf-8"
+    )
     with pytest.raises(PackTrouble, match="the nation has nothing above it to inherit from"):
         Library(packs)
     shutil.rmtree(packs / "cn")
@@ -231,9 +233,8 @@ FEN = st.one_of(st.just(0), st.integers(0, 300), st.integers(0, 10_000_000))
 MAYBE = st.one_of(st.none(), FEN)
 DAYS = st.dates(date(2021, 1, 1), date(2027, 12, 31))
 TAG = st.sampled_from(("", *TAGS, *PROHIBITED, "vaccine:HPV", "vaccine:流感"))
-PORTIONS = st.lists(
-    st.builds(Portion, TAG, FEN, FEN, FEN, FEN).filter(lambda portion: portion.total > 0), min_size=1, max_size=4
-)
+PORTIONS = st.lists(st.builds(Portion, TAG, FEN, FEN, FEN, FEN).filter(lambda portion: portion.total > 0), min_size=1, max_size=4)
+RETIRED = st.sampled_from((None, date(2000, 12, 31)))
 STATUS = st.sampled_from(("normal", "normal", "normal", "suspended", "lapsed_waiting", "ended", "moved"))
 
 
@@ -279,8 +280,7 @@ def any_facts(draw: st.DrawFn) -> Facts:
         on=on,
         use="pharmacy" if level == "pharmacy" else "outpatient",
         level=level,
-        patient=Patient(home, base, draw(STATUS), draw(st.dates(date(1920, 1, 1), on)), draw(st.sampled_from((None, date(2000, 12, 31)))),
-                        draw(st.booleans())),
+        patient=Patient(home, base, draw(STATUS), draw(st.dates(date(1920, 1, 1), on)), draw(RETIRED), draw(st.booleans())),
         portions=tuple(draw(PORTIONS)),
         account=0 if base == "resident" else draw(FEN),
         current_year=0 if base == "resident" else draw(FEN),
@@ -308,7 +308,7 @@ def _amounts(decision: Decision) -> dict[str, int]:
     }  # fmt: skip
 
 
-@settings(derandomize=True, max_examples=500, deadline=None)
+@settings(derandomize=True, max_examples=350, deadline=None)
 @given(any_facts())
 def test_every_decision_is_a_whole_and_hurts_nobody(facts: Facts) -> None:
     packs = _packs(facts)
@@ -332,7 +332,7 @@ def test_every_decision_is_a_whole_and_hurts_nobody(facts: Facts) -> None:
     assert decision.current_year <= facts.current_year
 
 
-@settings(derandomize=True, max_examples=500, deadline=None)
+@settings(derandomize=True, max_examples=350, deadline=None)
 @given(any_facts())
 def test_no_giver_pays_against_a_limit(facts: Facts) -> None:
     packs = _packs(facts)
@@ -359,7 +359,7 @@ def test_no_giver_pays_against_a_limit(facts: Facts) -> None:
             assert facts.account - decision.account == 0 or not own["own_account_first"]
 
 
-@settings(derandomize=True, max_examples=250, deadline=None)
+@settings(derandomize=True, max_examples=200, deadline=None)
 @given(any_facts(), st.randoms(use_true_random=False))
 def test_the_order_in_which_givers_are_told_changes_nothing(facts: Facts, random: Any) -> None:
     shuffled = list(facts.givers)
@@ -369,7 +369,7 @@ def test_the_order_in_which_givers_are_told_changes_nothing(facts: Facts, random
     assert decide(packs, other) == decide(packs, facts)
 
 
-@settings(derandomize=True, max_examples=250, deadline=None)
+@settings(derandomize=True, max_examples=200, deadline=None)
 @given(any_facts())
 def test_stored_facts_and_packs_replay_to_the_fen(facts: Facts) -> None:
     packs = _packs(facts)

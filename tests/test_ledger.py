@@ -13,10 +13,10 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from city import BY, SHANGHAI, City
-from conftest import Cluster
 from psycopg import errors
 
+from city import BY, SHANGHAI, City
+from conftest import Cluster
 from mulaid import cli, commands, refs
 from mulaid.calendar import business_date
 from mulaid.db import Database, Tx
@@ -44,7 +44,9 @@ class Books:
         def work(tx: Tx) -> UUID:
             journal.open_purse(tx, book, holder, kind)
             if fen:
-                journal.post(tx, book, "credit", [Leg("crediting:420100", -fen, "credit"), Leg(chart.purse(holder, kind), fen, "credit")])
+                journal.post(
+                    tx, book, "credit", [Leg("crediting:420100", -fen, "credit"), Leg(chart.purse(holder, kind), fen, "credit")]
+                )
             return holder
 
         made: UUID = self.run(work)
@@ -156,7 +158,9 @@ def test_legs_that_do_not_sum_to_zero_are_stopped_twice(books: Books) -> None:
     row |= {"business_date": business_date(AT), "at": AT}
     for accounts, fens in ((["a", "b"], [-5, 4]), (["a"], [0]), (["a", "b", "c"], [1, -1]), ([], [])):
         with pytest.raises(errors.CheckViolation):
-            books.run(lambda tx, a=accounts, f=fens: tx.run(journal.SQL.add_journal, **row, accounts=a, fens=f, kinds=["x"] * len(f)))
+            books.run(
+                lambda tx, a=accounts, f=fens: tx.run(journal.SQL.add_journal, **row, accounts=a, fens=f, kinds=["x"] * len(f))
+            )
 
 
 @pytest.mark.parametrize(
@@ -247,6 +251,8 @@ def test_racing_partial_returns_never_exceed_the_leg(books: Books) -> None:
     start, chance = threading.Barrier(12), random.Random(7)
     wishes = [(chance.randint(1, 300), chance.randint(1, 200)) for _ in range(60)]
 
+    refused: list[str] = []
+
     def work(mine: list[tuple[int, int]]) -> list[tuple[int, int]]:
         start.wait()
         done = []
@@ -255,7 +261,7 @@ def test_racing_partial_returns_never_exceed_the_leg(books: Books) -> None:
                 books.run(lambda tx, one=one, two=two: journal.reverse(tx, paid, "refund", {0: one, 1: two, 3: one + two}))
                 done.append((one, two))
             except Refusal as refusal:
-                assert refusal.code == "ledger.over_refund"
+                refused.append(refusal.code)
         return done
 
     with ThreadPoolExecutor(12) as threads:
@@ -267,13 +273,14 @@ def test_racing_partial_returns_never_exceed_the_leg(books: Books) -> None:
     assert (books.holds(own), books.holds(giver)) == (9_000 + returned[0], 9_400 + returned[1])
     left = [(one, two) for one, two in wishes if (one, two) not in done]
     assert left, "more was asked than there was"
-    assert min(one for one, _ in left) > 0
+    assert set(refused) == {"ledger.over_refund"}
     assert books.run(lambda tx: list(faults(tx))) == []
 
 
 def test_racing_draws_number_their_entries_without_gap_and_stop_at_the_floor(books: Books) -> None:
     holder = books.purse(1_000)
     start = threading.Barrier(10)
+    refused: list[str] = []
 
     def work(_: int) -> int:
         start.wait()
@@ -283,11 +290,12 @@ def test_racing_draws_number_their_entries_without_gap_and_stop_at_the_floor(boo
                 books.draw(holder, 37)
                 paid += 37
             except Refusal as refusal:
-                assert refusal.code == "ledger.below_floor"
+                refused.append(refusal.code)
         return paid
 
     with ThreadPoolExecutor(10) as threads:
         paid = sum(threads.map(work, range(10)))
+    assert set(refused) == {"ledger.below_floor"}
     assert paid == 1_000 // 37 * 37
     lines = books.lines(holder)
     assert [line[0] for line in lines] == list(range(1, 1_000 // 37 + 2))
@@ -297,10 +305,16 @@ def test_racing_draws_number_their_entries_without_gap_and_stop_at_the_floor(boo
 # Damage
 
 DAMAGE: dict[str, tuple[tuple[str, ...], str]] = {
-    "a balance is raised": (("update purse set balance = balance + 1 where holder = (select holder from entry limit 1)",), "balance"),
+    "a balance is raised": (
+        ("update purse set balance = balance + 1 where holder = (select holder from entry limit 1)",),
+        "balance",
+    ),
     "a last number is raised": (("update purse set last_no = last_no + 1 where last_no > 0",), "numbers given"),
     "the newest entry is deleted": (("delete from entry where no = (select max(no) from entry)",), "entries that sum to"),
-    "an entry in the middle is deleted": (("delete from entry where no = 1 and fen > 0 and balance = 100000",), "entries that sum to"),
+    "an entry in the middle is deleted": (
+        ("delete from entry where no = 1 and fen > 0 and balance = 100000",),
+        "entries that sum to",
+    ),
     "numbers have a gap": (
         ("update entry set no = 77 where no = (select max(no) from entry)",),
         "balance",
@@ -317,7 +331,10 @@ DAMAGE: dict[str, tuple[tuple[str, ...], str]] = {
         "leg and entry",
     ),
     "a leg is changed so that the book does not sum to zero": (
-        ("alter table journal drop constraint journal_fens_check", "update journal set fens[1] = fens[1] + 1 where cause = 'credit'"),
+        (
+            "alter table journal drop constraint journal_fens_check",
+            "update journal set fens[1] = fens[1] + 1 where cause = 'credit'",
+        ),
         "does not sum to zero",
     ),
     "a journal of accounts is deleted": (("delete from journal where cause = 'credit'",), "leg and entry"),

@@ -89,3 +89,24 @@ def test_taking_back_by_msgid_twice_is_the_same_as_once(city: City) -> None:
         assert answer["infcode"] == 0, answer["err_msg"]
     assert city.holds("father") == "60.00"
     city.books_balance()
+
+
+def test_a_settlement_that_arrives_after_it_was_taken_back_does_not_pay(city: City) -> None:
+    city.enrols("father", "60.00", base="retired")
+    bill = city.uploads(city.visits("father"), [("MINE", "50.00")])
+    answer = city.send("2601", {"data": {"psn_no": bill["psn_no"], "omsgid": "LATE", "oinfno": "2207"}})
+    assert "settlement.nothing_to_reverse" in answer["err_msg"]
+    assert "command.barred" in city.settles(bill, msgid="LATE")["err_msg"]
+    assert city.holds("father") == "60.00"
+    assert city.settles(bill, msgid="NEW")["infcode"] == 0
+    city.books_balance()
+
+
+def test_a_repeated_take_back_answers_the_same(city: City) -> None:
+    city.enrols("father", "60.00", base="retired")
+    bill = city.uploads(city.visits("father"), [("MINE", "50.00")])
+    city.settles(bill, msgid="LOST")
+    data = {"data": {"psn_no": bill["psn_no"], "omsgid": "LOST", "oinfno": "2207"}}
+    assert city.send("2601", data, msgid="BACK") == city.send("2601", data, msgid="BACK")
+    assert city.holds("father") == "60.00"
+    city.books_balance()

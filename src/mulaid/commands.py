@@ -25,6 +25,7 @@ from mulaid.refusal import Refusal
 from mulaid.settlement import pay
 
 TRIES = 6
+ANY_BODY = b""
 UNSTORED = ("command.key_reused", "auth.replayed")
 PASSING = (
     errors.DeadlockDetected,
@@ -88,6 +89,19 @@ def alone(db: Database, work: Callable[[Tx], Any], *, at: datetime, by: Actor) -
         return work(tx)
 
 
+def bar(db: Database, book: int, door: str, caller: str, name: str, refuse: Refuse, *, at: datetime, by: Actor) -> None:
+    """Make sure that a request which has not arrived is refused when it does; nothing when it has been answered."""
+
+    def say_no(tx: Tx) -> str:
+        raise Refusal("command.barred")
+
+    try:
+        run(db, Key(book, door, caller, name, ANY_BODY), say_no, refuse, at=at, by=by)
+    except Refusal as refusal:
+        if refusal.code != "command.key_reused":
+            raise
+
+
 def settle(
     db: Database,
     key: Key,
@@ -149,7 +163,7 @@ def _tries() -> Iterator[Callable[[], None]]:
 
 
 def _stored(key: Key, row: pay.Stored) -> Answer:
-    if bytes(row.body_hash) != key.body_hash:
+    if bytes(row.body_hash) not in (key.body_hash, ANY_BODY):
         raise Refusal("command.key_reused")
     return Answer(row.answer, row.refused, repeated=True, subject=row.subject)
 

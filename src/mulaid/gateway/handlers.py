@@ -163,7 +163,8 @@ def sign_out(call: Call) -> str:
 
     def work(tx: Tx) -> dict[str, Any]:
         number = call.input["signOut"]["sign_no"]
-        tx.run(visit.SQL.sign_out, book=call.institution.book, institution=call.institution.code, sign_no=number, at=tx.at)
+        if not tx.run(visit.SQL.sign_out, book=call.institution.book, institution=call.institution.code, sign_no=number, at=tx.at):
+            raise Refusal("message.unknown_sign_in")
         return {"signinoutb": {"sign_time": tx.at, "sign_no": number}}
 
     return call.command(work)
@@ -540,14 +541,18 @@ def bill_lines(call: Call) -> str:
 
 
 def take_back(call: Call) -> str:
-    """2601: undo a transaction whose end the sender does not know; asking again changes nothing."""
+    """2601: undo a transaction whose end the sender does not know; asking again changes nothing.
+
+    A transaction that has not arrived is barred, so that it cannot pay when it arrives late.
+    """
     data = call.input["data"]
+    infno = data["oinfno"].removesuffix("A")
+    original = f"{infno}:{data['omsgid']}"
 
     def work(tx: Tx) -> None:
-        infno = data["oinfno"].removesuffix("A")
-        if infno not in ("2102", "2207", "2103", "2208"):
+        if infno not in REVERSIBLE:
             raise Refusal("settlement.not_reversible", infno=infno)
-        row = pay.made_by(tx, call.institution.book, DOOR, call.institution.code, f"{infno}:{data['omsgid']}")
+        row = pay.made_by(tx, call.institution.book, DOOR, call.institution.code, original)
         if infno in ("2103", "2208"):
             raise Refusal("settlement.refund_not_reversible")
         if "psn_no" in data and row["person"] != _person(call, data).id:
@@ -555,8 +560,12 @@ def take_back(call: Call) -> str:
         if row["refunded_by"] is None:
             _refund(tx, call, row["id"], None, None)
 
+    if infno in REVERSIBLE:
+        commands.bar(call.db, call.institution.book, DOOR, call.institution.code, original, call.refuse, at=call.at, by=call.by)
     return call.command(work)
 
+
+REVERSIBLE = ("2102", "2207", "2103", "2208")
 
 # These claim the nonce of a signed message in the same call that gathers their facts.
 SETTLING = frozenset(("2102", "2207"))

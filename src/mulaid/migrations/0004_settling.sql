@@ -6,7 +6,7 @@ alter table visit add column version integer not null default 1;
 
 -- A giver's side of an authorisation as one line of fields joined by `|` in the order of mulaid.settlement.pay.GIVER_FIELDS: text that is
 -- cheap to make here and to read there. Nulls are empty.
-create function giver_line(a mulaid.aid, p_on date, p_chosen uuid, p_lock boolean) returns text
+create function giver_line(a mulaid.aid, p_on date, p_chosen uuid) returns text
     language plpgsql
 as $$
 declare
@@ -51,7 +51,7 @@ create function settlement_gather(
     language plpgsql
 as $$
 declare
-    v record; t record; a mulaid.aid; chosen uuid; line text;
+    v record; t record; g record; a mulaid.aid; chosen uuid; line text;
 begin
     if p_nonce is not null then
         -- The nonce need not be on disk when we answer; nothing else is written here.
@@ -124,7 +124,7 @@ begin
     if region is null then problem := 'people.not_enrolled'; problem_fact := service_date; return; end if;
     givers := '';
     for a in select * from mulaid.aid x where x.book = p_book and x.receiver = p_person and x.status = 'active' order by x.id loop
-        line := mulaid.giver_line(a, service_date, chosen, p_lock);
+        line := mulaid.giver_line(a, service_date, chosen);
         if line is not null then givers := givers || line || E'\n'; end if;
     end loop;
 end $$;

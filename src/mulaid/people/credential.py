@@ -158,7 +158,10 @@ def _read_again(tx: Tx, code: bytes, reader: str, token_secret: str) -> Decoded:
 
 
 def holder(tx: Tx, token: str, institution: str) -> Holder:
-    """Whom a token stands for; refuses tokens of other institutions in the same words as unknown ones, expired ones, ended bonds."""
+    """Whom a token stands for.
+
+    Refuses tokens of other institutions in the same words as unknown ones, expired ones, and those of a bond that has ended.
+    """
     row = tx.one(SQL.token, hash=digest(token.encode()))
     if row is None or row["institution"] != institution:
         raise Refusal("credential.bad_token")

@@ -119,7 +119,7 @@ def not_from_accounts(pack: Pack, portion: Portion) -> tuple[Fen, str]:
         return 0, ""
     if portion.tag.startswith("vaccine"):
         allowed = pack["vaccine_allow_list"]
-        # The list is about vaccines people buy themselves. What the fund shares in (after a bite, in some areas) is ordinary care.
+        # The list is about vaccines people buy themselves. What the fund shares in (rabies, in some areas) is ordinary care.
         if "all" not in allowed and portion.tag.partition(":")[2] not in allowed:
             return outside, "vaccine_allow_list"
     if pack["account_scope"] == "in_policy_only":

@@ -109,14 +109,14 @@ def settle(
     present: pay.Present,
     refuse: Refuse,
     *,
-    nonce: pay.Nonce | None = None,
+    nonce: str | None = None,
     at: datetime,
     by: Actor,
 ) -> Answer:
     """Settle a bill: gather in one call, decide, record in one call; the first tries without locks, then with.
 
-    `bill_of` reads the bill, `present` turns what was settled into the answer's text; `nonce` of a signed message is claimed with the
-    first look. Promises and refusals are those of `run`; a replayed nonce is refused and nothing is stored.
+    `bill_of` reads the bill, `present` turns what was settled into the answer's text. The `nonce` of a signed message is kept with the
+    answer: the same message again is refused as a replay. Promises and refusals are otherwise those of `run`.
     """
     for attempt, wait in enumerate(_tries()):
         try:
@@ -132,12 +132,12 @@ def settle(
     raise Refusal("command.busy")
 
 
-def _settle_once(tx: Tx, key: Key, bill: pay.Bill, present: pay.Present, nonce: pay.Nonce | None, *, lock: bool) -> Answer:
+def _settle_once(tx: Tx, key: Key, bill: pay.Bill, present: pay.Present, nonce: str | None, *, lock: bool) -> Answer:
     gathered = pay.gather(tx, bill, (key.book, key.door, key.caller, key.name), nonce=nonce, lock=lock)
     if gathered.stored is not None:
         return _stored(key, gathered.stored)
     settled = pay.decide(tx, bill, gathered)
-    text = pay.record(tx, bill, settled, present, (key.book, key.door, key.caller, key.name, key.body_hash))
+    text = pay.record(tx, bill, settled, present, (key.book, key.door, key.caller, key.name, key.body_hash), nonce)
     if text is None:  # another worker carried out the same key in between
         raise pay.Moved("command")
     return Answer(text, refused=False, subject=settled.id)
@@ -194,7 +194,7 @@ def _carry_out(tx: Tx, key: Key, work: Callable[[Tx], str], refuse: Refuse) -> A
     tx.run(
         "update command set answer = %(answer)s, refused = %(refused)s, subject = %(subject)s"
         " where book = %(book)s and door = %(door)s and caller = %(caller)s and key = %(key)s",
-        answer=text,
+        answer=pay.seal_answer(tx, key.door, key.caller, key.name, text),
         refused=refused,
         subject=tx.subject,
         book=key.book,

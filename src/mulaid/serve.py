@@ -98,7 +98,7 @@ class _Stop:
 
 def gateway_command(port: int, workers: int) -> list[str]:
     """How the gateway's processes are started."""
-    return [*GRANIAN, "--factory", "--workers", str(workers), "--blocking-threads", "4", "--port", str(port), "mulaid.gateway.app:from_env"]
+    return [*GRANIAN, "--factory", "--workers", str(workers), "--blocking-threads", "2", "--port", str(port), "mulaid.gateway.app:from_env"]
 
 
 def _start(name: str, installed: Installation) -> subprocess.Popen[bytes]:

@@ -112,15 +112,14 @@ class Gateway:
         return client
 
     def _handle(
-        self, client: Client, envelope: Mapping[str, Any], message: Mapping[str, Any], nonce: pay.Nonce | None, at: datetime
+        self, client: Client, envelope: Mapping[str, Any], message: Mapping[str, Any], nonce: auth.Nonce | None, at: datetime
     ) -> str:
         infno = contract.transaction(envelope["infno"]).infno
         if nonce and infno not in handlers.SETTLING:
             auth.claim(self.db, nonce)
-            nonce = None
         given = unwrap(message)
         data = contract.check(infno, given)
-        call = self._call(client, infno, envelope["msgid"], envelope, data, given, at, nonce)
+        call = self._call(client, infno, envelope["msgid"], envelope, data, given, at, nonce[2] if nonce else None)
         try:
             return handlers.HANDLERS[infno](call)
         except Refusal as refusal:
@@ -137,7 +136,7 @@ class Gateway:
         data: Mapping[str, Any],
         raw: object,
         at: datetime,
-        nonce: pay.Nonce | None = None,
+        nonce: str | None = None,
     ) -> handlers.Call:
         return handlers.Call(self.db, self.library, client, infno, msgid, envelope, data, raw, at, self.allow_test_area, nonce)
 

@@ -26,10 +26,10 @@ from mulaid.crypto import same
 from mulaid.db import Actor, Database, Tx
 from mulaid.gateway.dialect import Profile, profiles
 from mulaid.refusal import Refusal
-from mulaid.settlement.pay import Nonce
 from mulaid.settlement.visit import Institution, find_institution
 
 OPEN, MULAID1, CSB, TIF = "open", "mulaid1", "csb", "tif"
+Nonce = tuple[str, int, str]
 KEPT_SECONDS = 10.0
 BUCKET_SECONDS = 300
 PUBLIC_KEY = b"ed25519:"

@@ -52,7 +52,7 @@ class Call:
     raw_input: object
     at: datetime
     allow_test_area: bool
-    nonce: pay.Nonce | None = None
+    nonce: str | None = None
 
     @property
     def institution(self) -> Institution:
@@ -567,7 +567,7 @@ def take_back(call: Call) -> str:
 
 REVERSIBLE = ("2102", "2207", "2103", "2208")
 
-# These claim the nonce of a signed message in the same call that gathers their facts.
+# These keep the nonce of a signed message with their stored answer, which spares them a write of its own.
 SETTLING = frozenset(("2102", "2207"))
 
 HANDLERS: Mapping[str, Handler] = {

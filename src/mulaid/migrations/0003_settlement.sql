@@ -94,6 +94,16 @@ create table fee_line (
     check (in_policy + upfront + over_limit + self_funded = fen)
 );
 
+create function settlement_holds(
+    total bigint, pool bigint, supplement bigint, current_year bigint, account bigint, aid bigint, cash bigint, pays boolean) returns boolean
+    language plpgsql immutable parallel safe
+as $$
+begin
+    return pool + supplement + current_year + account + aid + cash = total
+       and case when pays then least(pool, supplement, current_year, account, aid, cash) >= 0
+                else greatest(pool, supplement, current_year, account, aid, cash) <= 0 end;
+end $$;
+
 -- A settlement and what it rests on. A refund is a settlement of its own with `refunds` set and all amounts negative.
 create table settlement (
     book          integer     not null,
@@ -125,9 +135,7 @@ create table settlement (
     refunds       uuid,
     refunded_by   uuid,
     primary key (book, id),
-    check (pool + supplement + current_year + account + aid + cash = total),
-    check (refunds is not null or least(total, pool, supplement, current_year, account, aid, cash, deductible, counted) >= 0),
-    check (refunds is null or greatest(total, pool, supplement, current_year, account, aid, cash, deductible, counted) <= 0)
+    check (settlement_holds(total, pool, supplement, current_year, account, aid, cash, refunds is null))
 );
 create unique index settlement_live on settlement (book, visit, batch) where refunds is null and refunded_by is null;
 create unique index settlement_refund on settlement (book, refunds) where refunds is not null;

@@ -4,44 +4,31 @@ set local search_path = mulaid, public;
 
 alter table visit add column version integer not null default 1;
 
--- A giver's side of an authorisation as one line of fields joined by `|` in the order of mulaid.settlement.pay.GIVER_FIELDS: text that is
+-- A giver's side of an authorisation as one line of fields joined by `|`, in the order that mulaid.settlement.pay reads: text that is
 -- cheap to make here and to read there. Nulls are empty.
-create function giver_line(a mulaid.aid, p_on date, p_chosen uuid) returns text
-    language plpgsql
+create function giver_line(
+    a mulaid.aid, shown text, died_on date, e mulaid.enrolment, balance bigint, last_no bigint, current_year bigint, p_on date, chosen uuid)
+    returns text language sql stable
 as $$
-declare
-    g record;
-begin
-    select x.shown, x.died_on, e.region, e.status, e.staff_group, own.balance, own.last_no, cur.balance as current_year,
-           (select min(z.valid_from) from mulaid.enrolment z
-             where z.book = a.giver_book and z.person = a.giver and z.status = 'suspended'
-               and z.valid_from >= (a.bound_at at time zone 'Asia/Shanghai')::date) as suspended
-      into g
-      from mulaid.person x
-      join mulaid.enrolment e on e.book = a.giver_book and e.person = a.giver
-                             and e.valid_from <= p_on and (e.valid_to is null or e.valid_to >= p_on)
-      left join mulaid.purse own on own.book = a.giver_book and own.holder = a.giver and own.kind = 1
-      left join mulaid.purse cur on cur.book = a.giver_book and cur.holder = a.giver and cur.kind = 2
-     where x.book = a.giver_book and x.id = a.giver;
-    if not found then return null; end if;
-    return concat(
-        a.id, '|', a.giver, '|', g.shown, '|', a.relation, '|', g.region, '|',
-        case when g.died_on <= p_on then 'ended' else g.status end, '|',
+    select concat(
+        a.id, '|', a.giver, '|', shown, '|', a.relation, '|', e.region, '|', case when died_on <= p_on then 'ended' else e.status end, '|',
         a.filed_at at time zone 'Asia/Shanghai', '|', a.bound_at at time zone 'Asia/Shanghai', '|',
-        coalesce(g.balance, 0), '|', coalesce(g.current_year, 0), '|', g.suspended, '|', a.quota - a.used, '|', a.settlement_cap, '|',
-        a.rank, '|', array_to_string(a.uses, ','), '|', g.staff_group, '|', a.valid_to, '|', a.id = p_chosen, '|',
-        a.giver_book, '|', coalesce(g.last_no, 0), '|', a.version);
-end $$;
+        coalesce(balance, 0), '|', coalesce(current_year, 0), '|',
+        (select min(z.valid_from) from mulaid.enrolment z
+          where z.book = a.giver_book and z.person = a.giver and z.status = 'suspended'
+            and z.valid_from >= (a.bound_at at time zone 'Asia/Shanghai')::date), '|',
+        a.quota - a.used, '|', a.settlement_cap, '|', a.rank, '|', array_to_string(a.uses, ','), '|', e.staff_group, '|', a.valid_to, '|',
+        a.id = chosen, '|', a.giver_book, '|', coalesce(last_no, 0), '|', a.version)
+$$;
 
 -- problem: null, or the code of a refusal the facts themselves show; problem_fact fills its words.
 -- One book a statement, because a cluster refuses joins and locks over several books: the patient's first, then each giver's.
 -- portions and givers: one line each, fields joined by `|`.
 create function settlement_gather(
-    p_client text, p_bucket bigint, p_nonce text,
     p_home integer, p_door text, p_caller text, p_key text,
     p_book integer, p_person uuid, p_visit uuid, p_batch text, p_institution text, p_on date,
     p_token bytea, p_at timestamptz, p_lock boolean,
-    out stored boolean, out problem text, out problem_fact text,
+    out stored boolean, out nonce text, out problem text, out problem_fact text,
     out service_date date, out portions text, out givers text,
     out region text, out base text, out status text, out retired_on date, out family_doctor boolean,
     out account bigint, out current_year bigint, out in_policy bigint, out fund bigint, out supplement bigint, out deductible bigint,
@@ -51,17 +38,13 @@ create function settlement_gather(
     language plpgsql
 as $$
 declare
-    v record; t record; g record; a mulaid.aid; chosen uuid; line text;
+    v record; t record; g record; a mulaid.aid; chosen uuid; line text; elsewhere integer;
 begin
-    if p_nonce is not null then
-        -- The nonce need not be on disk when we answer; nothing else is written here.
-        perform set_config('synchronous_commit', 'off', true);
-        insert into mulaid.nonce (client, bucket, nonce) values (p_client, p_bucket, p_nonce) on conflict do nothing;
-        if not found then problem := 'auth.replayed'; return; end if;
+    if p_key is not null then
+        select c.nonce into nonce from mulaid.command c where c.book = p_home and c.door = p_door and c.caller = p_caller and c.key = p_key;
+        stored := found;
+        if stored then return; end if;
     end if;
-    stored := p_key is not null
-          and exists (select 1 from mulaid.command c where c.book = p_home and c.door = p_door and c.caller = p_caller and c.key = p_key);
-    if stored then return; end if;
     service_date := p_on;
     if p_visit is not null then
         select x.person, x.institution, x.cancelled_at, x.begun_on, x.version, x.presenter, x.chosen, x.med_type,
@@ -122,11 +105,33 @@ begin
                                      and y.year = extract(year from settlement_gather.service_date)::smallint
      where x.book = p_book and x.id = p_person;
     if region is null then problem := 'people.not_enrolled'; problem_fact := service_date; return; end if;
-    givers := '';
-    for a in select * from mulaid.aid x where x.book = p_book and x.receiver = p_person and x.status = 'active' order by x.id loop
-        line := mulaid.giver_line(a, service_date, chosen);
-        if line is not null then givers := givers || line || E'\n'; end if;
-    end loop;
+    -- Givers of the patient's own book in one look, all others one by one.
+    select coalesce(string_agg(case when x.giver_book = p_book then mulaid.giver_line(x, p.shown, p.died_on, e, own.balance, own.last_no, cur.balance, settlement_gather.service_date, chosen) end,
+                               E'\n' order by x.id), ''),
+           max(case when x.giver_book <> p_book then 1 else 0 end)
+      into givers, elsewhere
+      from mulaid.aid x
+      left join mulaid.person p on p.book = p_book and p.id = x.giver
+      left join mulaid.enrolment e on e.book = p_book and e.person = x.giver and e.valid_from <= settlement_gather.service_date
+                                  and (e.valid_to is null or e.valid_to >= settlement_gather.service_date)
+      left join mulaid.purse own on own.book = p_book and own.holder = x.giver and own.kind = 1
+      left join mulaid.purse cur on cur.book = p_book and cur.holder = x.giver and cur.kind = 2
+     where x.book = p_book and x.receiver = p_person and x.status = 'active' and (x.giver_book <> p_book or e.person is not null);
+    if elsewhere = 1 then
+        for a in select * from mulaid.aid x
+                  where x.book = p_book and x.receiver = p_person and x.status = 'active' and x.giver_book <> p_book order by x.id
+        loop
+            select mulaid.giver_line(a, p.shown, p.died_on, e, own.balance, own.last_no, cur.balance, settlement_gather.service_date, chosen)
+              into line
+              from mulaid.person p
+              join mulaid.enrolment e on e.book = a.giver_book and e.person = a.giver and e.valid_from <= settlement_gather.service_date
+                                     and (e.valid_to is null or e.valid_to >= settlement_gather.service_date)
+              left join mulaid.purse own on own.book = a.giver_book and own.holder = a.giver and own.kind = 1
+              left join mulaid.purse cur on cur.book = a.giver_book and cur.holder = a.giver and cur.kind = 2
+             where p.book = a.giver_book and p.id = a.giver;
+            if found then givers := concat_ws(E'\n', nullif(givers, ''), line); end if;
+        end loop;
+    end if;
 end $$;
 
 -- Carries out a decision. Returns 'done', or 'known' when the key is already answered. Anything that has moved since gather raises
@@ -134,7 +139,7 @@ end $$;
 -- patient's book gets a journal of its own there over a clearing leg. Purses are taken last: a lock held on a busy account ends
 -- with the commit. An authorisation's version moves when it ends, so a version that holds is one that is active.
 create function settlement_record(
-    p_home integer, p_door text, p_caller text, p_key text, p_hash bytea, p_answer text,
+    p_home integer, p_door text, p_caller text, p_key text, p_hash bytea, p_answer bytea, p_nonce text,
     p_book integer, p_id uuid, p_visit uuid, p_new_visit boolean, p_visit_version integer, p_person uuid, p_institution text,
     p_infno text, p_msgid text, p_batch text, p_number text, p_insutype text, p_med_type text,
     p_on date, p_day date, p_at timestamptz, p_amounts bigint[], p_facts text, p_steps text, p_packs text,
@@ -148,8 +153,8 @@ declare
     journals uuid[] := array[p_id]; books integer[] := array[p_book];
     i integer;
 begin
-    insert into mulaid.command (book, door, caller, key, body_hash, answer, refused, subject, at)
-    values (p_home, p_door, p_caller, p_key, p_hash, p_answer, false, p_id, p_at) on conflict do nothing;
+    insert into mulaid.command (book, door, caller, key, body_hash, answer, refused, subject, nonce, at)
+    values (p_home, p_door, p_caller, p_key, p_hash, p_answer, false, p_id, p_nonce, p_at) on conflict do nothing;
     if not found then return 'known'; end if;
     if p_new_visit then
         insert into mulaid.visit (book, id, person, institution, use, number, begun_on, insutype, med_type, presenter, opened_at)

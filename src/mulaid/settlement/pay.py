@@ -30,9 +30,8 @@ from mulaid.refusal import Refusal
 from mulaid.settlement.visit import SQL, Institution, SplitLine, store_lines
 
 Key = tuple[int, str, str, str]
-Nonce = tuple[str, int, str]
 COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
-GATHER, RECORD = Call("settlement_gather", 16), Call("settlement_record", 44)
+GATHER, RECORD = Call("settlement_gather", 13), Call("settlement_record", 45)
 ORDER_BY_BALANCE = "balance_desc_name"
 MOVED = "ML001"
 BY_BALANCE = ("balance", "authoriser_balance_floor", "authoriser_reserve_ratio")
@@ -80,6 +79,7 @@ class Found(NamedTuple):
     """The columns of settlement_gather, as text."""
 
     stored: str | None
+    nonce: str | None
     problem: str | None
     problem_fact: str | None
     service_date: str
@@ -182,17 +182,13 @@ class Settled:
 Present = Callable[[Settled], str]
 
 
-def gather(tx: Tx, bill: Bill, key: Key | None, *, nonce: Nonce | None = None, lock: bool) -> Gathered:
+def gather(tx: Tx, bill: Bill, key: Key | None, *, nonce: str | None = None, lock: bool) -> Gathered:
     """One call: the stored answer of a repeated key, or every fact. Refuses what the facts themselves forbid, and a used nonce."""
     home, door, caller, name = key or (None, None, None, None)
-    client, bucket, random = nonce or (None, None, None)
     found = Found(
         *tx.call(
             GATHER,
             (
-                client,
-                _text(bucket),
-                random,
                 _text(home),
                 door,
                 caller,
@@ -216,6 +212,8 @@ def gather(tx: Tx, bill: Bill, key: Key | None, *, nonce: Nonce | None = None, l
         raise Refusal(found.problem, fact=told)
     if found.stored == "t":
         assert key is not None, "only a key can have been answered"
+        if nonce is not None and nonce == found.nonce:
+            raise Refusal("auth.replayed")
         return Gathered(stored(tx, *key))
     givers, guards = _givers(found.givers)
     return Gathered(None, found, _facts(bill, found, givers), guards)
@@ -294,7 +292,13 @@ def stored(tx: Tx, book: int, door: str, caller: str, name: str) -> Stored:
         key=name,
     )
     assert row is not None, "a key that was seen has a row"
-    return Stored(row["body_hash"], row["answer"], row["refused"], row["subject"])
+    answer = tx.keys.open_text("answer", f"command|answer|{door}|{caller}|{name}", row["answer"])
+    return Stored(row["body_hash"], answer, row["refused"], row["subject"])
+
+
+def seal_answer(tx: Tx, door: str, caller: str, name: str, text: str) -> bytes:
+    """An answer as it is kept: sealed to its key, because it names people."""
+    return tx.keys.seal("answer", f"command|answer|{door}|{caller}|{name}", text)
 
 
 def decide(tx: Tx, bill: Bill, gathered: Gathered) -> Settled:
@@ -316,6 +320,8 @@ def decide(tx: Tx, bill: Bill, gathered: Gathered) -> Settled:
         decision=split.decide(packs, facts),
         packs=packs,
     )
+    if not facts.total:
+        raise Refusal("settlement.nothing_to_settle")
     _compare(bill, settled.portion)
     return settled
 
@@ -370,7 +376,7 @@ class _Draw(NamedTuple):
 
 
 def record(
-    tx: Tx, bill: Bill, settled: Settled, present: Present, key: tuple[int, str, str, str, bytes]
+    tx: Tx, bill: Bill, settled: Settled, present: Present, key: tuple[int, str, str, str, bytes], nonce: str | None
 ) -> str | None:
     """One call: everything that was decided, or Moved. Returns the stored answer's text, None when the key was answered meanwhile."""
     keep_packs(tx, settled.packs.values())
@@ -381,7 +387,7 @@ def record(
     accounts, fens, kinds = _legs(settled)
     aids = [(giver.aid, settled.guards[giver.aid].version, fen) for giver, fen in decision.aid]
     values = (
-        str(home), door, caller, name, body_hash, text,
+        str(home), door, caller, name, body_hash, seal_answer(tx, door, caller, name, text), nonce,
         str(book), str(settled.id), str(settled.visit), "t" if bill.visit is None else "f", found.visit_version,
         str(bill.person.id), bill.institution.code, bill.infno, bill.msgid, bill.batch, bill.number, settled.patient.insutype,
         bill.med_type, settled.facts.on.isoformat(), business_date(tx.at).isoformat(), tx.at.isoformat(),

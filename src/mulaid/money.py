@@ -30,8 +30,9 @@ def parse_yuan(text: str, *, signed: bool = False) -> Fen:
 
 def yuan(fen: Fen) -> str:
     """`1234` as `12.34`: always two decimals, no separators."""
-    sign = "-" if fen < 0 else ""
-    return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02d}"
+    if fen < 0:
+        return "-" + yuan(-fen)
+    return "%d.%02d" % divmod(fen, 100)
 
 
 def share(fen: Fen, ratio: Decimal) -> Fen:

@@ -30,6 +30,15 @@ from mulaid.settlement.visit import Institution, find_institution
 
 OPEN, MULAID1, CSB, TIF = "open", "mulaid1", "csb", "tif"
 Nonce = tuple[str, int, str]
+WSGI_NAMES = {
+    name: "HTTP_" + name.upper().replace("-", "_")
+    for name in (
+        "X-Mulaid-Client", "X-Mulaid-Timestamp", "X-Mulaid-Nonce", "X-Mulaid-Alg", "X-Mulaid-Signature",
+        "_api_access_key", "_api_name", "_api_timestamp", "_api_version", "_api_signature",
+        "x-tif-paasid", "x-tif-timestamp", "x-tif-nonce", "x-tif-signature",
+    )
+}  # fmt: skip
+SECONDS, NONCE = re.compile(r"[0-9]{10}", re.ASCII), re.compile(r"[0-9a-f]{32}", re.ASCII)
 KEPT_SECONDS = 10.0
 BUCKET_SECONDS = 300
 PUBLIC_KEY = b"ed25519:"
@@ -64,7 +73,7 @@ class Request:
 
     def header(self, name: str) -> str:
         """A header's value, empty when it is missing."""
-        return self.headers.get("HTTP_" + name.upper().replace("-", "_"), "")
+        return self.headers.get(WSGI_NAMES[name], "")
 
 
 class Register:
@@ -138,7 +147,7 @@ def _in_time(client: Client, seconds: float, at: datetime) -> None:
 def _mulaid1(register: Register, request: Request, client_id: str, at: datetime) -> tuple[Client, Nonce]:
     signed, nonce = request.header("X-Mulaid-Timestamp"), request.header("X-Mulaid-Nonce")
     algorithm, signature = request.header("X-Mulaid-Alg"), request.header("X-Mulaid-Signature")
-    if not (re.fullmatch(r"[0-9]{10}", signed, re.ASCII) and re.fullmatch(r"[0-9a-f]{32}", nonce, re.ASCII)):
+    if not (SECONDS.fullmatch(signed) and NONCE.fullmatch(nonce)):
         raise Refusal("auth.refused")
     client = _known(register, client_id, MULAID1, at)
     _in_time(client, int(signed), at)
@@ -219,7 +228,7 @@ def csb_signature(secret: bytes, text: str) -> str:
 
 def _tif(register: Register, request: Request, paasid: str, at: datetime) -> Client:
     signed, nonce = request.header("x-tif-timestamp"), request.header("x-tif-nonce")
-    if not re.fullmatch(r"[0-9]{10}", signed, re.ASCII) or len(nonce) > 128:
+    if not SECONDS.fullmatch(signed) or len(nonce) > 128:
         raise Refusal("auth.refused")
     client = _known(register, paasid, TIF, at)
     given = request.header("x-tif-signature")

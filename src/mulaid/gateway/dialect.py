@@ -100,7 +100,7 @@ def unwrap(message: Mapping[str, Any]) -> object:
 
 def _read_json(text: str) -> Any:
     try:
-        value = json.loads(text, parse_float=Decimal, parse_constant=_not_finite, object_pairs_hook=_no_twins)
+        value = STRICT.decode(text)
     except RecursionError:
         raise Refusal("message.too_deep") from None
     except (ValueError, ArithmeticError):  # the second for an exponent that no decimal can hold
@@ -119,6 +119,9 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise Refusal("message.twice")
     return members
+
+
+STRICT = json.JSONDecoder(parse_float=Decimal, parse_constant=_not_finite, object_pairs_hook=_no_twins)
 
 
 def _depth(value: Any) -> int:

@@ -133,37 +133,33 @@ def barred(own: Pack, theirs: Pack, facts: Facts, giver: Giver) -> tuple[str, st
     `own` is the patient's pack, `theirs` the giver's: what a giver may do is the law of the giver's area.
     """
     on = facts.on.isoformat()
-    relation_from = giver.bound[:10]
-    checks: tuple[tuple[bool, str, str], ...] = (
-        (
-            facts.patient.status != "normal" and not own["suspended_member_can_receive"],
-            "member_suspended",
-            "suspended_member_can_receive",
-        ),
-        (
-            giver.suspended_since_bound is not None
-            and giver.suspended_since_bound <= on
-            and "suspended" in theirs["auto_release_on"],
-            "relation_not_active",
-            "auto_release_on",
-        ),
-        (giver.status == "suspended" and not theirs["suspended_giver_can_fund"], "giver_suspended", "suspended_giver_can_fund"),
-        (giver.status not in ("normal", "suspended"), "giver_suspended", "auto_release_on"),
-        (
-            giver.group is not None and giver.group in theirs["authoriser_excluded_groups"],
-            "relation_not_eligible",
-            "authoriser_excluded_groups",
-        ),
-        (giver.relation not in theirs["mutual_aid_relations"], "relation_not_eligible", "mutual_aid_relations"),
-        (not _delay_over(theirs, facts, relation_from), "relation_not_active", "mutual_aid_effective_delay_days"),
-        (giver.until is not None and giver.until[:10] < on, "relation_not_active", "mutual_aid_valid_period"),
-        (_outside_area(theirs, facts.patient.region, giver.region), "area_not_open", "mutual_aid_area"),
-        (theirs["mutual_aid_mode"] != "draw", "not_drawn_here", "mutual_aid_mode"),
-        (facts.use not in theirs["mutual_aid_use_types"], "use_prohibited", "mutual_aid_use_types"),
-        (facts.use not in giver.uses, "use_prohibited", "mutual_aid_use_types"),
-        (giver.quota_left is not None and giver.quota_left <= 0, "quota_exhausted", "member_quota"),
-    )
-    return next(((reason, parameter) for holds, reason, parameter in checks if holds), None)
+    if facts.patient.status != "normal" and not own["suspended_member_can_receive"]:
+        return "member_suspended", "suspended_member_can_receive"
+    stopped = giver.suspended_since_bound
+    if stopped is not None and stopped <= on and "suspended" in theirs["auto_release_on"]:
+        return "relation_not_active", "auto_release_on"
+    if giver.status == "suspended":
+        if not theirs["suspended_giver_can_fund"]:
+            return "giver_suspended", "suspended_giver_can_fund"
+    elif giver.status != "normal":
+        return "giver_suspended", "auto_release_on"
+    if giver.group is not None and giver.group in theirs["authoriser_excluded_groups"]:
+        return "relation_not_eligible", "authoriser_excluded_groups"
+    if giver.relation not in theirs["mutual_aid_relations"]:
+        return "relation_not_eligible", "mutual_aid_relations"
+    if not _delay_over(theirs, facts, giver.bound[:10]):
+        return "relation_not_active", "mutual_aid_effective_delay_days"
+    if giver.until is not None and giver.until[:10] < on:
+        return "relation_not_active", "mutual_aid_valid_period"
+    if _outside_area(theirs, facts.patient.region, giver.region):
+        return "area_not_open", "mutual_aid_area"
+    if theirs["mutual_aid_mode"] != "draw":
+        return "not_drawn_here", "mutual_aid_mode"
+    if facts.use not in theirs["mutual_aid_use_types"] or facts.use not in giver.uses:
+        return "use_prohibited", "mutual_aid_use_types"
+    if giver.quota_left is not None and giver.quota_left <= 0:
+        return "quota_exhausted", "member_quota"
+    return None
 
 
 def _delay_over(pack: Pack, facts: Facts, relation_from: str) -> bool:
@@ -203,24 +199,23 @@ def usable(pack: Pack, giver: Giver) -> tuple[Fen, str]:
     return max(0, limit), name
 
 
-Key = Callable[[Giver], tuple[Any, ...]]
+Key = Callable[[Giver, str], tuple[Any, ...]]
+ORDER_KEYS: Mapping[str, Key] = {
+    "filing_time": lambda g, _: (g.filed, g.aid),
+    "binding_time_asc": lambda g, _: (g.bound, g.aid),
+    "binding_time_desc": lambda g, _: (g.bound, g.aid),
+    "local_then_binding": lambda g, region: (g.region != region, g.bound, g.aid),
+    "balance_desc_name": lambda g, _: (-g.account - g.current_year, g.shown, g.aid),
+    "user_rank": lambda g, _: (g.rank if g.rank is not None else 10**6, g.bound, g.aid),
+    "payer_choice": lambda g, _: (not g.chosen, g.bound, g.aid),
+}
 
 
 def in_order(pack: Pack, facts: Facts) -> list[Giver]:
     """The givers in the order the patient's region charges them; a pick by the patient counts where the region lets one pick."""
-    by: dict[str, Key] = {
-        "filing_time": lambda g: (g.filed, g.aid),
-        "binding_time_asc": lambda g: (g.bound, g.aid),
-        "local_then_binding": lambda g: (g.region != facts.patient.region, g.bound, g.aid),
-        "balance_desc_name": lambda g: (-g.account - g.current_year, g.shown, g.aid),
-        "user_rank": lambda g: (g.rank if g.rank is not None else 10**6, g.bound, g.aid),
-        "payer_choice": lambda g: (not g.chosen, g.bound, g.aid),
-    }
-    kind = pack["authoriser_order"]
-    if kind == "binding_time_desc":
-        givers = sorted(facts.givers, key=lambda g: (g.bound, g.aid), reverse=True)
-    else:
-        givers = sorted(facts.givers, key=by[kind])
+    kind, region = pack["authoriser_order"], facts.patient.region
+    key = ORDER_KEYS[kind]
+    givers = sorted(facts.givers, key=lambda g: key(g, region), reverse=kind == "binding_time_desc")
     if pack["max_authorisers_per_settlement"] is not None:
         givers.sort(key=lambda g: not g.chosen)
     return givers

@@ -9,29 +9,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from mulaid.money import Fen, share
 from mulaid.policy import rules
 from mulaid.policy.facts import Facts, Giver
 from mulaid.policy.pack import Pack
 
+NO_DETAIL: Mapping[str, Any] = {}
 EMPLOYEE_POOL, SUPPLEMENT, RESIDENT_POOL = "310100", "330100", "390100"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One thing that decided: what, how much, by which parameter of whose pack, and what a reader needs to follow it."""
 
     what: str
     fen: Fen
     rule: str = ""
     region: str = ""
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = NO_DETAIL
 
     def as_json(self) -> list[Any]:
         """A short row; `Step(*row)` reads it back."""
-        return [self.what, self.fen, self.rule, self.region, dict(self.detail)]
+        return [self.what, self.fen, self.rule, self.region, self.detail]
 
 
 @dataclass(frozen=True, slots=True)

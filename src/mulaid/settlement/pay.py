@@ -399,7 +399,7 @@ def record(
         ),
         COMPACT.encode(settled.facts.as_json()),
         COMPACT.encode([step.as_json() for step in decision.steps]),
-        COMPACT.encode({region: pack.digest for region, pack in settled.packs.items()}),
+        "{" + ",".join([f'"{region}":"{pack.digest}"' for region, pack in settled.packs.items()]) + "}",
         found.year_version, found.presenter, f"{tx.by.channel}:{tx.by.name}",
         str(refs.mint(book, tx.at)), str(refs.mint(book, tx.at)),
         _array(accounts), _array(fens), _array(kinds),

@@ -74,7 +74,11 @@ class City:
                 charge=charge,
                 tag=tag,
             )
-        for place in (("H1", "一院", 1, "420100", "L3"), ("H2", "二院", 1, "420100", "L2"), ("P1", "药店", 2, "420100", "pharmacy")):
+        for place in (
+            ("H1", "一院", 1, "420100", "L3"),
+            ("H2", "二院", 1, "420100", "L2"),
+            ("P1", "药店", 2, "420100", "pharmacy"),
+        ):
             self.opens(tx, *place)
 
     def opens(self, tx: Tx, code: str, name: str, kind: int, region: str, level: str, profile: str = "national") -> None:
@@ -95,7 +99,9 @@ class City:
             p=profile,
         )
 
-    def enrols(self, name: str, money: str = "0", *, region: str = "420100", base: str = "active", household: str = "", **more: Any) -> PersonRef:
+    def enrols(
+        self, name: str, money: str = "0", *, region: str = "420100", base: str = "active", household: str = "", **more: Any
+    ) -> PersonRef:
         """Register and enrol a person with money in the own account."""
         self._serial += 1
         born = more.pop("born", date(1950, 1, 1) if base == "retired" else date(1985, 6, 1))
@@ -103,7 +109,13 @@ class City:
 
         def work(tx: Tx) -> PersonRef:
             ref = enrolment.register(
-                tx, name="王" + "甲乙丙丁戊己庚辛"[self._serial % 8], kind="01", number=number, region=region, household=household or name, allow_test_area=True
+                tx,
+                name="王" + "甲乙丙丁戊己庚辛"[self._serial % 8],
+                kind="01",
+                number=number,
+                region=region,
+                household=household or name,
+                allow_test_area=True,
             )
             scheme = "390" if base == "resident" else "310"
             enrolment.enrol(tx, ref, Enrolment(scheme, region, base, **more), date(2020, 1, 1))
@@ -121,16 +133,23 @@ class City:
         def work(tx: Tx) -> None:
             journal.open_purse(tx, ref.book, ref.id, kind)
             if fen:
-                legs = [journal.Leg(chart.crediting("420100"), -fen, "credit"), journal.Leg(chart.purse(ref.id, kind), fen, "credit")]
+                legs = [
+                    journal.Leg(chart.crediting("420100"), -fen, "credit"),
+                    journal.Leg(chart.purse(ref.id, kind), fen, "credit"),
+                ]
                 journal.post(tx, ref.book, "credit", legs)
 
         self.run(work)
 
     def authorises(self, giver: str, receiver: str, relation: str = "parent", **terms: Any) -> UUID:
         """The giver lets the receiver spend the giver's account; `relation` is what the receiver is to the giver."""
-        made = aid.Terms(**{key: parse_yuan(value) if key in ("quota", "settlement_cap") else value for key, value in terms.items()})
+        made = aid.Terms(
+            **{key: parse_yuan(value) if key in ("quota", "settlement_cap") else value for key, value in terms.items()}
+        )
         bound = self.now - timedelta(days=400)
-        return self.run(lambda tx: aid.authorise(tx, library(), self.people[giver], self.people[receiver], relation, made, bound_at=bound))
+        return self.run(
+            lambda tx: aid.authorise(tx, library(), self.people[giver], self.people[receiver], relation, made, bound_at=bound)
+        )
 
     def binds(self, binder: str, member: str, relation: str = "parent") -> UUID:
         """The binder may show the member's code."""
@@ -143,10 +162,27 @@ class City:
 
     # The institution's side
 
-    def send(self, infno: str, data: Any, *, at: str = "H1", msgid: str = "", path: str = "/fsi/api", headers: dict[str, str] | None = None, **envelope: Any) -> dict[str, Any]:
+    def send(
+        self,
+        infno: str,
+        data: Any,
+        *,
+        at: str = "H1",
+        msgid: str = "",
+        path: str = "/fsi/api",
+        headers: dict[str, str] | None = None,
+        **envelope: Any,
+    ) -> dict[str, Any]:
         """One message to the gateway; amounts of the answer are Decimals."""
         self._serial += 1
-        message = {"infno": infno, "msgid": msgid or f"{at}{self._serial:020d}", "fixmedins_code": at, "opter": "001", "input": data, **envelope}
+        message = {
+            "infno": infno,
+            "msgid": msgid or f"{at}{self._serial:020d}",
+            "fixmedins_code": at,
+            "opter": "001",
+            "input": data,
+            **envelope,
+        }
         status, body = self.post(json.dumps(message, default=str).encode(), path=path, headers=headers)
         assert status.startswith(("200", "401")), status
         return json.loads(body, parse_float=Decimal)
@@ -167,14 +203,22 @@ class City:
 
     def visits(self, name: str, at: str = "H1", token: str = "", on: datetime | None = None) -> dict[str, Any]:
         """Register a visit; what later messages need."""
-        certificate = {"mdtrt_cert_type": "01", "mdtrt_cert_no": token} if token else {"mdtrt_cert_type": "02", "mdtrt_cert_no": self.numbers[name]}
+        certificate = (
+            {"mdtrt_cert_type": "01", "mdtrt_cert_no": token}
+            if token
+            else {"mdtrt_cert_type": "02", "mdtrt_cert_no": self.numbers[name]}
+        )
         number = self.people[name].number
         begun = f"{on or self.now:%Y-%m-%d %H:%M:%S}"
-        answer = self.send("2201", {"data": {"psn_no": number, "begntime": begun, "ipt_otp_no": "1", "insutype": "", **certificate}}, at=at)
+        answer = self.send(
+            "2201", {"data": {"psn_no": number, "begntime": begun, "ipt_otp_no": "1", "insutype": "", **certificate}}, at=at
+        )
         assert answer["infcode"] == 0, answer["err_msg"]
         return {"psn_no": number, "mdtrt_id": answer["output"]["data"]["mdtrt_id"], **certificate}
 
-    def uploads(self, visit: dict[str, Any], lines: Sequence[tuple[str, str]], at: str = "H1", batch: str = "B1") -> dict[str, Any]:
+    def uploads(
+        self, visit: dict[str, Any], lines: Sequence[tuple[str, str]], at: str = "H1", batch: str = "B1"
+    ) -> dict[str, Any]:
         """Bill lines (item, amount)."""
         rows = []
         for item, amount in lines:
@@ -203,7 +247,7 @@ class City:
         return self.send(infno, {"data": data}, at=at, msgid=msgid)
 
     def pays(self, name: str, lines: Sequence[tuple[str, str]] | str, at: str = "H1", **more: Any) -> dict[str, Any]:
-        """A whole outpatient bill, or at a pharmacy a purchase; `setlinfo` of the settlement. A bare amount is all the patient's own."""
+        """A whole outpatient bill, or at a pharmacy a purchase; its `setlinfo`. A bare amount is all the patient's own."""
         if isinstance(lines, str):
             lines = [("MINE", lines)]
         if at.startswith("P"):
@@ -212,13 +256,35 @@ class City:
         assert answer["infcode"] == 0, answer["err_msg"]
         return answer["output"]["setlinfo"]
 
-    def buys(self, name: str, lines: Sequence[tuple[str, str]], at: str = "P1", infno: str = "2102", token: str = "", **more: Any) -> dict[str, Any]:
+    def buys(
+        self, name: str, lines: Sequence[tuple[str, str]], at: str = "P1", infno: str = "2102", token: str = "", **more: Any
+    ) -> dict[str, Any]:
         """A purchase at a pharmacy; `setlinfo`."""
-        certificate = {"mdtrt_cert_type": "01", "mdtrt_cert_no": token} if token else {"mdtrt_cert_type": "02", "mdtrt_cert_no": self.numbers[name]}
-        info = {"psn_no": self.people[name].number, "begntime": f"{self.now:%Y-%m-%d %H:%M:%S}", "med_type": "41", "acct_used_flag": "1", **certificate, **more}
+        certificate = (
+            {"mdtrt_cert_type": "01", "mdtrt_cert_no": token}
+            if token
+            else {"mdtrt_cert_type": "02", "mdtrt_cert_no": self.numbers[name]}
+        )
+        info = {
+            "psn_no": self.people[name].number,
+            "begntime": f"{self.now:%Y-%m-%d %H:%M:%S}",
+            "med_type": "41",
+            "acct_used_flag": "1",
+            **certificate,
+            **more,
+        }
         info["medfee_sumamt"] = yuan(sum(parse_yuan(amount) for _, amount in lines))
         detail = [
-            {"feedetl_sn": str(place), "rxno": "", "rx_circ_flag": "0", "med_list_codg": item, "medins_list_codg": item, "det_item_fee_sumamt": amount, "cnt": 1, "pric": amount}
+            {
+                "feedetl_sn": str(place),
+                "rxno": "",
+                "rx_circ_flag": "0",
+                "med_list_codg": item,
+                "medins_list_codg": item,
+                "det_item_fee_sumamt": amount,
+                "cnt": 1,
+                "pric": amount,
+            }
             for place, (item, amount) in enumerate(lines, 1)
         ]
         answer = self.send(infno, {"druginfo": info, "drugdetail": detail}, at=at)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from city import City
 
+from city import City
 from mulaid import schema
 from mulaid.crypto import Keys
 from mulaid.db import Database, process_url

@@ -326,7 +326,9 @@ def test_a_refund_tells_the_settlement_that_it_returned(loaded: Database, gatewa
     assert f"退费单 {back}" in "\n".join(told.sentences(found))
 
 
-@pytest.mark.parametrize("number", ["nonsense", refs.show(refs.SETTLEMENT, refs.mint(7, wall_clock()))])
+@pytest.mark.parametrize(
+    "number", ["nonsense", refs.show(refs.SETTLEMENT, refs.mint(7, wall_clock()))], ids=["nonsense", "nowhere"]
+)
 def test_an_unknown_number_is_refused_in_words(loaded: Database, number: str) -> None:
     with pytest.raises(Refusal) as no:
         tell(loaded, number)

@@ -184,7 +184,7 @@ def family(city: City, name: str) -> tuple[str, str]:
 def test_a_hospitals_whole_flow(town: City, profile: Profile) -> None:
     number, _ = family(town, f"h {profile.name}")
     desk = Desk(town, institution("H", profile), profile)
-    desk.asks("9001", {"signIn": {"opter_no": "1", "mac": "", "ip": ""}})
+    signed_in = desk.asks("9001", {"signIn": {"opter_no": "1", "mac": "", "ip": ""}})["signinoutb"]["sign_no"]
     digits = town.shows_code(f"h {profile.name} father")
     token = desk.asks("1162", {"data": {"ecQrCode": digits, "businessType": "01101"}})["data"]["ecToken"]
     shown = {"mdtrt_cert_type": "01", "mdtrt_cert_no": token}
@@ -240,7 +240,8 @@ def test_a_hospitals_whole_flow(town: City, profile: Profile) -> None:
     assert desk.asks("5204", {"data": both}) == []
     desk.asks("2202", {"data": {**both, "ipt_otp_no": "1"}})
     assert "visit.cancelled" in desk.is_told_no("2202", {"data": both})
-    desk.asks("9002", {"signOut": {"sign_no": "1", "opter_no": "1"}})
+    assert "message.unknown_sign_in" in desk.is_told_no("9002", {"signOut": {"sign_no": "1", "opter_no": "1"}})
+    desk.asks("9002", {"signOut": {"sign_no": signed_in, "opter_no": "1"}})
     assert desk.seen == set(contract_numbers("H"))
     town.books_balance()
 

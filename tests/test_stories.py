@@ -13,7 +13,11 @@ def test_a_daughter_pays_after_her_fathers_own_account(city: City) -> None:
     city.enrols("daughter", "4000.00")
     city.authorises("daughter", "father")
     paid = city.pays("father", "90.00")
-    assert (paid["acct_pay"], paid["acct_mulaid_pay"], paid["psn_cash_pay"]) == (Decimal("90.00"), Decimal("30.00"), Decimal("0.00"))
+    assert (paid["acct_pay"], paid["acct_mulaid_pay"], paid["psn_cash_pay"]) == (
+        Decimal("90.00"),
+        Decimal("30.00"),
+        Decimal("0.00"),
+    )
     assert paid["balc"] == Decimal("0.00")
     assert city.holds("daughter") == "3970.00"
     city.books_balance()

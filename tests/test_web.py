@@ -187,7 +187,10 @@ class Visit:
             "console", lambda message: self.faults.append(message.text) if message.type in ("error", "warning") else None
         )
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.faults.append(f"failed: {request.url}"))
+        # A navigation cancels what the page before it was still fetching; that is not a failure.
+        self.page.on(
+            "requestfailed", lambda r: self.faults.append(f"failed: {r.url}") if r.failure != "net::ERR_ABORTED" else None
+        )
         self.page.on(
             "request", lambda r: self.faults.append(f"outside: {r.url}") if not r.url.startswith((base + "/", "data:")) else None
         )

@@ -1,4 +1,4 @@
-"""The audit trail: who did what for whom, for which purpose, where. Written in the transaction it tells of; never read by features."""
+"""The audit trail: who did what for whom, why, where. Written in the transaction it tells of; no feature reads it."""
 
 from __future__ import annotations
 

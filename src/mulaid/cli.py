@@ -161,7 +161,9 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=__version__)
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(place: argparse._SubParsersAction[argparse.ArgumentParser], name: str, work: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    def add(
+        place: argparse._SubParsersAction[argparse.ArgumentParser], name: str, work: Callable[[argparse.Namespace], int]
+    ) -> argparse.ArgumentParser:
         made = place.add_parser(name, help=work.__doc__, description=work.__doc__)
         made.set_defaults(work=work)
         return made
@@ -174,7 +176,9 @@ def parser() -> argparse.ArgumentParser:
     explaining.add_argument("settlement", metavar="SETL_ID")
     explaining.add_argument("--json", action="store_true")
     add(commands, "verify", verify).add_argument("--json", action="store_true")
-    packs = commands.add_parser("packs", help="the rules of regions").add_subparsers(dest="packs", required=True, metavar="COMMAND")
+    packs = commands.add_parser("packs", help="the rules of regions").add_subparsers(
+        dest="packs", required=True, metavar="COMMAND"
+    )
     add(packs, "check", packs_check).add_argument("folder", nargs="?", type=Path)
     showing = add(packs, "show", packs_show)
     showing.add_argument("region")
@@ -210,5 +214,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-
-

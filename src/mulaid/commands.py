@@ -1,8 +1,8 @@
 """Commands: where a transaction begins, and nowhere else.
 
-One key, one transaction, one stored answer. `run` claims `(door, caller, key)` and compares the body's hash, carries the work out in a
-savepoint, stores the answer (a refusal is an answer too: a late duplicate must never pay after the hospital was told no and took
-cash), commits, and only then returns. `settle` keeps the same promise for the hot path in two calls to the database.
+One key, one transaction, one stored answer. `run` claims `(door, caller, key)` and compares the body's hash, carries the work
+out in a savepoint, stores the answer (a refusal is an answer too: a late duplicate must never pay after the hospital was told no
+and took cash), commits, and only then returns. `settle` keeps the same promise for the hot path in two calls to the database.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ Refuse = Callable[[Refusal], str]
 def run(db: Database, key: Key, work: Callable[[Tx], str], refuse: Refuse, *, at: datetime, by: Actor) -> Answer:
     """Carry out `work` once for this key, and answer every repeat with what was stored.
 
-    `work` receives the transaction and returns the answer's text; it may set `tx.subject` to what it made. `refuse` puts a refusal
-    into the door's words. Refuses command.key_reused (not stored) for another body under the same key, and command.busy when the
-    database cannot be reached or keeps other transactions in front after a bounded number of tries.
+    `work` receives the transaction and returns the answer's text; it may set `tx.subject` to what it made. `refuse` puts a
+    refusal into the door's words. Refuses command.key_reused (not stored) for another body under the same key, and command.busy
+    when the database cannot be reached or keeps other transactions in front after a bounded number of tries.
     """
     for wait in _tries():
         try:
@@ -115,14 +115,14 @@ def settle(
 ) -> Answer:
     """Settle a bill: gather in one call, decide, record in one call; the first tries without locks, then with.
 
-    `bill_of` reads the bill, `present` turns what was settled into the answer's text. The `nonce` of a signed message is kept with the
-    answer: the same message again is refused as a replay. Promises and refusals are otherwise those of `run`.
+    `bill_of` reads the bill, `present` turns what was settled into the answer's text. The `nonce` of a signed message is kept
+    with the answer: the same message again is refused as a replay. Promises and refusals are otherwise those of `run`.
     """
     for attempt, wait in enumerate(_tries()):
         try:
             lock = attempt >= TRIES // 2
             with _transaction(db, at, by) if lock else db.reading(at, by) as tx:
-                return _settle_once(tx, key, bill_of(tx), present, nonce if attempt == 0 else None, lock=lock)
+                return _settle_once(tx, key, bill_of(tx), present, nonce, first=attempt == 0, lock=lock)
         except Refusal as refusal:
             if refusal.code in UNSTORED:
                 raise
@@ -132,8 +132,9 @@ def settle(
     raise Refusal("command.busy")
 
 
-def _settle_once(tx: Tx, key: Key, bill: pay.Bill, present: pay.Present, nonce: str | None, *, lock: bool) -> Answer:
-    gathered = pay.gather(tx, bill, (key.book, key.door, key.caller, key.name), nonce=nonce, lock=lock)
+def _settle_once(tx: Tx, key: Key, bill: pay.Bill, present: pay.Present, nonce: str | None, *, first: bool, lock: bool) -> Answer:
+    # On a later try the nonce that is found may be our own, of a commit whose acknowledgement was lost.
+    gathered = pay.gather(tx, bill, (key.book, key.door, key.caller, key.name), nonce=nonce if first else None, lock=lock)
     if gathered.stored is not None:
         return _stored(key, gathered.stored)
     settled = pay.decide(tx, bill, gathered)
@@ -171,8 +172,8 @@ def _stored(key: Key, row: pay.Stored) -> Answer:
 def _claimed(tx: Tx, key: Key) -> Answer | None:
     """Claim the key; the stored answer if somebody did before. A rival's open claim is waited for."""
     claimed = tx.run(
-        "insert into command (book, door, caller, key, body_hash, at) values (%(book)s, %(door)s, %(caller)s, %(key)s, %(hash)s, %(at)s)"
-        " on conflict do nothing",
+        "insert into command (book, door, caller, key, body_hash, at)"
+        " values (%(book)s, %(door)s, %(caller)s, %(key)s, %(hash)s, %(at)s) on conflict do nothing",
         book=key.book,
         door=key.door,
         caller=key.caller,

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from importlib import resources
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 import psycopg
 import psycopg.errors
@@ -40,7 +40,7 @@ class Statements:
                 name = line[3:-3].strip()
                 self.by_name[name] = ""
             elif name and not line.startswith("--"):
-                self.by_name[name] = cast(LiteralString, self.by_name[name] + line + "\n")
+                self.by_name[name] = self.by_name[name] + line + "\n"
 
     def __getattr__(self, name: str) -> LiteralString:
         try:
@@ -101,17 +101,19 @@ class Tx:
         with self.connection.cursor(row_factory=tuple_row) as cursor:
             return cursor.execute(statement, values).rowcount
 
-
     def call(self, function: Call, values: Sequence[str | bytes | None]) -> list[Any]:
-        """The one row a prepared function answers, each column as text or None. It skips the cursor: on the settlement path that is a fifth of our time."""
+        """The one row a prepared function answers, each column as text or None.
+
+        It skips the cursor: on the settlement path that is a fifth of our time.
+        """
         given = [value.encode() if isinstance(value, str) else value for value in values]
         formats = [Format.BINARY if isinstance(value, bytes) else Format.TEXT for value in values]
         server = self.connection.pgconn
         if server.transaction_status == TransactionStatus.IDLE:
-            result = server.exec_prepared(function.name.encode(), given, formats)
+            result = server.exec_prepared(function.name.encode(), given, formats)  # type: ignore[arg-type]  # null is admitted
             if result.error_field(DiagnosticField.SQLSTATE) == b"26000":  # psycopg drops all prepared statements after a rollback
                 server.prepare(function.name.encode(), function.statement)
-                result = server.exec_prepared(function.name.encode(), given, formats)
+                result = server.exec_prepared(function.name.encode(), given, formats)  # type: ignore[arg-type]  # as above
         else:  # a missing statement would end the transaction, so it is not relied on here
             result = server.exec_params(function.statement, given, None, formats)
         if result.status != ExecStatus.TUPLES_OK:
@@ -173,8 +175,6 @@ class Database:
         """Give all connections back to the server."""
         self.pool.close()
         self.light.close()
-
-
 
 
 def process_url(url: str, role: str, *, embedded: bool) -> str:

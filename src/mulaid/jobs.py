@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import partial
 
 import procrastinate
 
@@ -49,7 +50,7 @@ def tell_everybody(db: Database) -> int:
     with db.reading(wall_clock(), BY) as tx:
         books = [row["book"] for row in tx.all(SQL.books_with_news)]
     for book in books:
-        sent += commands.alone(db, lambda tx, book=book: news.send_waiting(tx, book, SandboxMessages()), at=wall_clock(), by=BY)
+        sent += commands.alone(db, partial(news.send_waiting, book=book, messages=SandboxMessages()), at=wall_clock(), by=BY)
     return sent
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from importlib import resources
-from typing import LiteralString, cast
 
 import psycopg
 import psycopg.sql
@@ -22,7 +21,7 @@ class SchemaTrouble(Exception):
 
 
 def keys_for(settings: Settings, url: str) -> Keys:
-    """The keys of this installation: made on the first start, and from then on the ones the data were sealed with, or nothing starts."""
+    """The keys of this installation: made on the first start, later the ones the data were sealed with, or nothing starts."""
     path = settings.keys_path
     path.parent.mkdir(parents=True, exist_ok=True)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -43,7 +42,10 @@ def migrate(settings: Settings, url: str, progress: Progress) -> Keys:
     ensure_database(url)
     keys = keys_for(settings, url)
     os.environ.update(
-        MULAID_DATABASE_URL=url, MULAID_DATA=str(settings.data), MULAID_PROFILE=settings.profile, DJANGO_SETTINGS_MODULE="mulaid.web.settings"
+        MULAID_DATABASE_URL=url,
+        MULAID_DATA=str(settings.data),
+        MULAID_PROFILE=settings.profile,
+        DJANGO_SETTINGS_MODULE="mulaid.web.settings",
     )
     import django
     from django.core.management import call_command
@@ -59,7 +61,7 @@ def migrate(settings: Settings, url: str, progress: Progress) -> Keys:
     ours.close()
     grants = resources.files("mulaid.migrations").joinpath("grants.sql").read_text("utf-8")
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(cast(LiteralString, grants))
+        connection.execute(grants)
         connection.execute(
             "insert into mulaid.deployment (name, value) values ('keys', %s) on conflict do nothing", (keys.fingerprint(),)
         )

@@ -98,7 +98,17 @@ class _Stop:
 
 def gateway_command(port: int, workers: int) -> list[str]:
     """How the gateway's processes are started."""
-    return [*GRANIAN, "--factory", "--workers", str(workers), "--blocking-threads", "2", "--port", str(port), "mulaid.gateway.app:from_env"]
+    return [
+        *GRANIAN,
+        "--factory",
+        "--workers",
+        str(workers),
+        "--blocking-threads",
+        "3",
+        "--port",
+        str(port),
+        "mulaid.gateway.app:from_env",
+    ]
 
 
 def _start(name: str, installed: Installation) -> subprocess.Popen[bytes]:
@@ -113,7 +123,16 @@ def _start(name: str, installed: Installation) -> subprocess.Popen[bytes]:
     )
     command = {
         "gateway": gateway_command(settings.gateway_port, settings.gateway_workers),
-        "web": [*GRANIAN, "--workers", "1", "--blocking-threads", "4", "--port", str(settings.web_port), "mulaid.web.wsgi:application"],
+        "web": [
+            *GRANIAN,
+            "--workers",
+            "1",
+            "--blocking-threads",
+            "4",
+            "--port",
+            str(settings.web_port),
+            "mulaid.web.wsgi:application",
+        ],
         "worker": [sys.executable, "-m", "mulaid", "worker"],
     }[name]
     # A group of its own: the terminal's Ctrl-C reaches us alone, and we end the children in order.
@@ -163,7 +182,7 @@ def _end(children: dict[str, subprocess.Popen[bytes]], progress: Progress) -> No
 
 def _healthy(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -172,5 +191,3 @@ def _healthy(port: int) -> bool:
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-

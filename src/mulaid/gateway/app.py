@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg_pool import PoolTimeout
+
 from mulaid import commands
 from mulaid.calendar import Clock, stamp, wall_clock
 from mulaid.crypto import Keys
@@ -200,12 +202,20 @@ def build(
 
 
 def from_env() -> Gateway:
-    """The door as the server starts it, its settings from the environment."""
+    """The door as the server starts it, settings from the environment; ends with a sentence when the database is not usable."""
     settings = from_environment()
     contract.contract()
     assert settings.database_url, "the supervisor says where the database is"
     threads = int(os.environ.get("MULAID_GATEWAY_THREADS", "4"))
+    door = build(settings.database_url, Keys.load(settings.keys_path), allow_test_area=settings.allows_test_people, size=threads)
+    try:
+        with door.db.reading(wall_clock(), Actor("start", handlers.DOOR)):
+            pass  # a connection prepares the settlement calls, which an older schema does not have
+    except PoolTimeout:
+        raise SystemExit(
+            "mulaid: the database does not answer, or its schema is older than this program: run `mulaid migrate`"
+        ) from None
     # What is loaded now stays: the collector need not look at it again, nor look as often at short-lived messages.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-    return build(settings.database_url, Keys.load(settings.keys_path), allow_test_area=settings.allows_test_people, size=threads)
+    return door

@@ -163,7 +163,9 @@ def sign_out(call: Call) -> str:
 
     def work(tx: Tx) -> dict[str, Any]:
         number = call.input["signOut"]["sign_no"]
-        if not tx.run(visit.SQL.sign_out, book=call.institution.book, institution=call.institution.code, sign_no=number, at=tx.at):
+        if not tx.run(
+            visit.SQL.sign_out, book=call.institution.book, institution=call.institution.code, sign_no=number, at=tx.at
+        ):
             raise Refusal("message.unknown_sign_in")
         return {"signinoutb": {"sign_time": tx.at, "sign_no": number}}
 

@@ -85,8 +85,8 @@ def post(
 def reverse(tx: Tx, journal: UUID, cause: str, parts: Mapping[int, Fen] | None = None, *, settlement: UUID | None = None) -> UUID:
     """Return a journal, whole or by leg: the money goes back exactly where it came from.
 
-    `parts` maps leg numbers (from 0) to the positive fen of that leg to return; their signed sum must be zero. Over all returns no
-    leg gives back more than it took: refuses ledger.over_refund, and ledger.unknown_journal.
+    `parts` maps leg numbers (from 0) to the positive fen of that leg to return; their signed sum must be zero. Over all returns
+    no leg gives back more than it took: refuses ledger.over_refund, and ledger.unknown_journal.
     """
     book = refs.book_of(journal)
     row = tx.one(SQL.journal, book=book, id=journal)

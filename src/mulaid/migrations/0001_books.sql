@@ -22,6 +22,13 @@ begin
        and (corrects is null) = (returns is null) and (returns is null or cardinality(returns) = cardinality(fens));
 end $$;
 
+create function purse_holds(kind smallint, balance bigint, floor bigint, last_no bigint) returns boolean
+    language plpgsql immutable parallel safe
+as $$
+begin
+    return kind between 1 and 4 and last_no >= 0 and floor >= -1000000000000 and balance between floor and 1000000000000;
+end $$;
+
 -- Counted accounts: one row each, the balance guarded by every update. Everything else is tallied from the journals.
 -- kind: 1 own account (in areas with split accounts its prior-years part), 2 current-year part, 3 household pool, 4 wallet quota
 create table purse (
@@ -32,7 +39,7 @@ create table purse (
     floor   bigint   not null default 0,
     last_no bigint   not null default 0,
     primary key (book, holder, kind),
-    check (balance >= floor and balance <= 1000000000000)
+    check (purse_holds(kind, balance, floor, last_no))
 ) with (fillfactor = 80);  -- room beside a row for its next version: an update then touches no index
 
 -- Ids sort by time, so a day's journals are a range of the key.
@@ -61,7 +68,7 @@ create table entry (
     kind          smallint    not null,
     no            bigint      not null,
     journal       uuid        not null,
-    fen           bigint      not null check (fen <> 0),
+    fen           bigint      not null check (fen <> 0 and no > 0),
     balance       bigint      not null,
     business_date date        not null,
     recorded_at   timestamptz not null,

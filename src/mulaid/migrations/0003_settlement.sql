@@ -95,13 +95,14 @@ create table fee_line (
 );
 
 create function settlement_holds(
-    total bigint, pool bigint, supplement bigint, current_year bigint, account bigint, aid bigint, cash bigint, pays boolean) returns boolean
+    total bigint, pool bigint, supplement bigint, current_year bigint, account bigint, aid bigint, cash bigint,
+    deductible bigint, counted bigint, pays boolean) returns boolean
     language plpgsql immutable parallel safe
 as $$
 begin
     return pool + supplement + current_year + account + aid + cash = total
-       and case when pays then least(pool, supplement, current_year, account, aid, cash) >= 0
-                else greatest(pool, supplement, current_year, account, aid, cash) <= 0 end;
+       and case when pays then least(pool, supplement, current_year, account, aid, cash, deductible, counted) >= 0
+                else greatest(pool, supplement, current_year, account, aid, cash, deductible, counted) <= 0 end;
 end $$;
 
 -- A settlement and what it rests on. A refund is a settlement of its own with `refunds` set and all amounts negative.
@@ -135,7 +136,7 @@ create table settlement (
     refunds       uuid,
     refunded_by   uuid,
     primary key (book, id),
-    check (settlement_holds(total, pool, supplement, current_year, account, aid, cash, refunds is null))
+    check (settlement_holds(total, pool, supplement, current_year, account, aid, cash, deductible, counted, refunds is null))
 );
 create unique index settlement_live on settlement (book, visit, batch) where refunds is null and refunded_by is null;
 create unique index settlement_refund on settlement (book, refunds) where refunds is not null;

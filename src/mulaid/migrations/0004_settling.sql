@@ -151,7 +151,7 @@ create function settlement_record(
 as $$
 declare
     journals uuid[] := array[p_id]; books integer[] := array[p_book];
-    i integer;
+    i integer; held integer; nos bigint[] := '{}'; balances bigint[] := '{}'; no_after bigint; left_after bigint;
 begin
     insert into mulaid.command (book, door, caller, key, body_hash, answer, refused, subject, nonce, at)
     values (p_home, p_door, p_caller, p_key, p_hash, p_answer, false, p_id, p_nonce, p_at) on conflict do nothing;
@@ -190,27 +190,35 @@ begin
     insert into mulaid.audit (book, id, at, actor, act, subject, behalf_of, purpose, place)
     values (p_book, p_audit, p_at, p_actor, 'settle', p_id, p_person, p_infno, p_institution);
     insert into mulaid.outbox (book, id, at, topic, body) values (p_book, p_news, p_at, 'settled', json_build_object('settlement', p_id));
-    for i in 1 .. coalesce(cardinality(p_aids), 0) loop
+    if cardinality(p_aids) > 0 then
         -- Held until the commit: who ends an authorisation waits for this settlement, or this settlement for the end.
-        perform 1 from mulaid.aid where book = p_book and id = p_aids[i] and version = p_aid_versions[i] and quota is null for share;
-        if not found then
-            update mulaid.aid set used = used + p_aid_fens[i]
-             where book = p_book and id = p_aids[i] and version = p_aid_versions[i] and used + p_aid_fens[i] <= quota;
-            if not found then raise exception 'aid' using errcode = 'ML001'; end if;
+        perform 1 from unnest(p_aids, p_aid_versions) as w(id, version)
+          join mulaid.aid x on x.book = p_book and x.id = w.id and x.version = w.version and x.quota is null
+           for share of x;
+        get diagnostics held = row_count;
+        if held < cardinality(p_aids) then
+            for i in 1 .. cardinality(p_aids) loop
+                update mulaid.aid set used = used + p_aid_fens[i]
+                 where book = p_book and id = p_aids[i] and version = p_aid_versions[i] and used + p_aid_fens[i] <= quota;
+                if found then held := held + 1; end if;
+            end loop;
         end if;
-    end loop;
+        if held <> cardinality(p_aids) then raise exception 'aid' using errcode = 'ML001'; end if;
+    end if;
     for i in 1 .. coalesce(cardinality(p_draw_books), 0) loop
-        with taken as (
-            update mulaid.purse set balance = balance - p_draw_fens[i], last_no = last_no + 1
-             where book = p_draw_books[i] and holder = p_draw_holders[i] and kind = p_draw_kinds[i]
-               and balance - p_draw_fens[i] >= greatest(floor, p_draw_keeps[i])
-               and (p_draw_nos[i] is null or last_no = p_draw_nos[i])
-            returning last_no, balance)
-        insert into mulaid.entry (book, holder, kind, no, journal, fen, balance, business_date, recorded_at)
-        select p_draw_books[i], p_draw_holders[i], p_draw_kinds[i], last_no,
-               case when p_draw_books[i] = p_book then p_id else p_draw_journals[i] end, -p_draw_fens[i], balance, p_day, p_at
-          from taken;
+        update mulaid.purse set balance = balance - p_draw_fens[i], last_no = last_no + 1
+         where book = p_draw_books[i] and holder = p_draw_holders[i] and kind = p_draw_kinds[i]
+           and balance - p_draw_fens[i] >= greatest(floor, p_draw_keeps[i])
+           and (p_draw_nos[i] is null or last_no = p_draw_nos[i])
+        returning last_no, balance into no_after, left_after;
         if not found then raise exception 'purse' using errcode = 'ML001'; end if;
+        nos := nos || no_after; balances := balances || left_after;
     end loop;
+    if cardinality(nos) > 0 then
+        insert into mulaid.entry (book, holder, kind, no, journal, fen, balance, business_date, recorded_at)
+        select d.book, d.holder, d.kind, d.no, case when d.book = p_book then p_id else d.journal end, -d.fen, d.balance, p_day, p_at
+          from unnest(p_draw_books, p_draw_holders, p_draw_kinds, nos, p_draw_journals, p_draw_fens, balances)
+            as d(book, holder, kind, no, journal, fen, balance);
+    end if;
     return 'done';
 end $$;

@@ -11,7 +11,7 @@ from mulaid.people.enrolment import SQL, PersonRef
 
 
 class Messages(Protocol):
-    """Where news to people goes. Called inside the transaction that marks the news as sent, so it must not talk to the network."""
+    """Where news to people goes. Called inside the transaction that removes the news told, so it must not talk to the network."""
 
     def tell(self, tx: Tx, person: PersonRef, text: str, about: UUID | None) -> None:
         """Tell one person something about one settlement."""
@@ -23,4 +23,6 @@ class SandboxMessages:
     def tell(self, tx: Tx, person: PersonRef, text: str, about: UUID | None) -> None:
         """Keep the message."""
         ref = refs.mint(person.book, tx.at)
-        tx.run(SQL.say, book=person.book, id=ref, person=person.id, about=about, text=f"【演示】{text}", channel="sandbox", at=tx.at)
+        tx.run(
+            SQL.say, book=person.book, id=ref, person=person.id, about=about, text=f"【演示】{text}", channel="sandbox", at=tx.at
+        )

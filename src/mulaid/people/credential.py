@@ -1,7 +1,7 @@
 """The e-credential: a minute code of 28 digits that says nothing, and the visit token an institution gets for it.
 
-A code binds person and presenter; payers are worked out at settlement, never read from a code. `SS` + 24 random digits + two check
-digits (ISO 7064 MOD 97-10): 90 live, 99 sandbox. Only a keyed hash is stored. Use is one statement, so of many readers one wins.
+A code binds person and presenter; payers are worked out at settlement, never read from a code. `SS` + 24 random digits + two
+check digits (ISO 7064 MOD 97-10): 90 live, 99 sandbox. Only a keyed hash is stored. Use is one statement: of many one wins.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def person(tx: Tx, ref: PersonRef) -> Person:
 
 
 def enrol(tx: Tx, ref: PersonRef, enrolment: Enrolment, since: date) -> None:
-    """From `since` on the person is enrolled so; what was in force ends the day before. Refuses a start before a later stretch."""
+    """From `since` on the person is enrolled so; what was in force ends the day before. Refuses a start before a later one."""
     if tx.one(SQL.lock_person, book=ref.book, id=ref.id) is None:
         raise Refusal("people.unknown")
     if tx.one(SQL.later_enrolment, book=ref.book, person=ref.id, since=since):

@@ -14,7 +14,7 @@ from mulaid.refusal import Refusal
 
 
 def bind(tx: Tx, member: PersonRef, binder: PersonRef, relation: str) -> UUID:
-    """The binder may show the member's code from now on; `relation` is what the member is to the binder. Refuses a second bond."""
+    """The binder may show the member's code from now on; `relation`: what the member is to the binder. Refuses a second bond."""
     if member == binder:
         raise Refusal("family.oneself")
     bond = refs.mint(member.book, tx.at)

@@ -273,7 +273,8 @@ class _Reader:
         uses = row.get("uses", ["outpatient", "pharmacy", "inpatient"])
         if not isinstance(uses, list):
             raise self.trouble("uses is a list of words")
-        assert bound is not None and filed is not None
+        assert bound is not None
+        assert filed is not None
         giver = Giver(
             aid=f"{place:04d}",
             person=name,

@@ -22,7 +22,8 @@ USES = ("inpatient", "outpatient", "pharmacy", "premium_resident", "premium_ltc"
 TAGS = ("implant", "orthodontics", "whitening", "dental_own")
 PROHIBITED = ("public_health", "sport", "wellness", "cosmetic", "non_medical")
 ORDERS = (
-    "filing_time", "binding_time_asc", "binding_time_desc", "local_then_binding", "balance_desc_name", "user_rank", "payer_choice",
+    "filing_time", "binding_time_asc", "binding_time_desc", "local_then_binding", "balance_desc_name", "user_rank",
+    "payer_choice",
 )  # fmt: skip
 
 
@@ -60,7 +61,7 @@ def plain(value: Any) -> Any:
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
-    if isinstance(value, bool) or isinstance(value, str):
+    if isinstance(value, (bool, str)):
         return value
     return str(value)
 

@@ -163,7 +163,7 @@ def barred(own: Pack, theirs: Pack, facts: Facts, giver: Giver) -> tuple[str, st
 
 
 def _delay_over(pack: Pack, facts: Facts, relation_from: str) -> bool:
-    delay = pack["mutual_aid_effective_delay_days"]
+    delay: int = pack["mutual_aid_effective_delay_days"]
     if not delay:
         return relation_from <= facts.on.isoformat()
     started = facts.on.fromisoformat(relation_from)

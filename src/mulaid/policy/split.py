@@ -116,7 +116,8 @@ def decide(packs: Mapping[str, Pack], facts: Facts) -> Decision:
         steps=tuple(trace.steps),
     )
     parts = (decision.pool, decision.supplement, decision.current_year, account, *(fen for _, fen in aid), cash)
-    assert sum(parts) == total and min(parts) >= 0, "the parts of a bill add up and none is below zero"
+    assert sum(parts) == total, "the parts of a bill add up"
+    assert min(parts) >= 0, "no part of a bill is below zero"
     return decision
 
 
@@ -234,7 +235,15 @@ def _givers_pay(
         fen = min(can, need)
         if not fen:
             reason = "below_floor" if giver.account else "no_balance"
-            trace.add("giver_passed", 0, "" if bound == "balance" else bound, giver.region, giver=giver.shown, relation=giver.relation, reason=reason)
+            trace.add(
+                "giver_passed",
+                0,
+                "" if bound == "balance" else bound,
+                giver.region,
+                giver=giver.shown,
+                relation=giver.relation,
+                reason=reason,
+            )
             continue
         limited = bound if fen < need else ""
         trace.add(

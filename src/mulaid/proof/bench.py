@@ -1,7 +1,8 @@
 """How fast: our complete signed 2207 against pgbench's own TPC-B-like script on the same PostgreSQL, interleaved in one run.
 
-A settlement here is everything a hospital sees: signed HTTP, contract check, stored key, five fee lines gathered, three payers, journal,
-entries, audit, outbox, decision with trace, stored answer, commit on disk. Read the ratios; absolute rates belong to one machine.
+A settlement here is everything a hospital sees: signed HTTP, contract check, stored key, five fee lines gathered, three payers,
+journal, entries, audit, outbox, decision with trace, stored answer, commit on disk. Read the ratios; absolute rates belong to one
+machine.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ GIVERS = 2000
 LINES = 5
 KINDS = ("uniform", "hot_payer")
 OK = b'{"infcode":0,'
+CHANCE = secrets.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ def run(say: Say, *, rounds: int, seconds: float, clients: int, profile: bool) -
 def _measure(
     say: Say, server: Server, town: _Town, port: int, url: str, keys: Keys, rounds: int, seconds: float, clients: int
 ) -> int:
-    say(f"== {rounds} rounds of {seconds:g} s each, {clients} clients, {os.cpu_count()} cores, load generator on the same machine")
+    cores = f"{os.cpu_count()} cores, load generator on the same machine"
+    say(f"== {rounds} rounds of {seconds:g} s each, {clients} clients, {cores}")
     measured: list[Round] = []
     expected = 600.0
     for number in range(rounds + 1):
@@ -100,7 +103,7 @@ def _measure(
         for kind in KINDS:
             rate, wrong = _load(port, town.messages(bills[kind]), clients, seconds)
             if wrong:
-                say(f"wrong answer: {wrong[:600]}")
+                say(f"wrong answer: {wrong[:600]!r}")
                 return 1
             settled[kind] = rate
         expected = max(*settled.values(), 100.0)
@@ -115,8 +118,9 @@ def _report(say: Say, measured: Sequence[Round], url: str, keys: Keys) -> int:
     told: dict[str, Any] = {}
     for kind in KINDS:
         ratios = sorted(entry.settled[kind] / entry.pgbench for entry in measured)
-        told[kind] = {"median": round(statistics.median(ratios), 3), "min": round(ratios[0], 3), "max": round(ratios[-1], 3)}
-        say(f"settlement : pgbench, {kind:9} median {told[kind]['median']:.2f}  ({told[kind]['min']:.2f} to {told[kind]['max']:.2f})")
+        median, low, high = statistics.median(ratios), ratios[0], ratios[-1]
+        told[kind] = {"median": round(median, 3), "min": round(low, 3), "max": round(high, 3)}
+        say(f"settlement : pgbench, {kind:9} median {median:.2f}  ({low:.2f} to {high:.2f})")
     result = {
         "settlement_vs_pgbench": told,
         "per_second": {
@@ -144,7 +148,9 @@ def _pgbench(server: Server, *arguments: str, prepare: bool = False) -> float:
     if prepare:
         schema.ensure_database(server.url("pgbench"))
     where = ["-h", str(place["host"]), "-p", str(place["port"]), "-U", str(place["user"])]
-    done = subprocess.run([str(server.binary("pgbench")), *arguments, *where, "pgbench"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [str(server.binary("pgbench")), *arguments, *where, "pgbench"], capture_output=True, text=True, check=True
+    )
     found = re.search(r"tps = ([0-9.]+)", done.stdout)
     return float(found[1]) if found else 0.0  # a preparation prints no rate
 
@@ -179,7 +185,7 @@ def _gateway(folder: Path, url: str) -> Iterator[int]:
     try:
         for _ in range(300):
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()  # noqa: S310
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()
                 break
             except OSError:
                 time.sleep(0.1)
@@ -207,51 +213,75 @@ class _Town:
                 (HOSPITAL, REGION, BOOK),
             )
             c.execute(
-                "insert into mulaid.client (id, institution, transport, profile, secret) values (%s, %s, 'mulaid1', 'mulaid1', %s)",
+                "insert into mulaid.client (id, institution, transport, profile, secret)"
+                " values (%s, %s, 'mulaid1', 'mulaid1', %s)",
                 (CLIENT, HOSPITAL, secret),
             )
         self.givers = [refs.mint(BOOK, self.now) for _ in range(GIVERS)]
         self._people(self.givers, 10**9)
 
     def bills(self, kind: str, count: int) -> list[Bill]:
-        """Visits of fresh patients with 20 yuan of their own and two givers; with `hot_payer` the first giver is always the same one."""
+        """Visits of fresh patients with 20 yuan of their own and two givers; with `hot_payer` the first is always the same."""
         made = [Bill(refs.mint(BOOK, self.now), refs.mint(BOOK, self.now)) for _ in range(count)]
         self._people([bill.patient for bill in made], 2000)
-        today = business_date(self.now)
         with psycopg.connect(self.url) as c:
-            with c.cursor().copy(
-                "copy mulaid.aid (book, id, receiver, giver_book, giver, relation, status, filed_at, bound_at, settlement_cap, uses) from stdin"
-            ) as copy:
-                for bill in made:
-                    second = secrets.choice(self.givers[1:])
-                    first = self.givers[0] if kind == "hot_payer" else secrets.choice([g for g in secrets.SystemRandom().sample(self.givers[1:], 2) if g != second])
-                    for giver, bound, cap in ((first, datetime(2025, 6, 1, tzinfo=self.now.tzinfo), 3000), (second, datetime(2025, 1, 5, tzinfo=self.now.tzinfo), None)):
-                        copy.write_row((BOOK, refs.mint(BOOK, self.now), bill.patient, BOOK, giver, "parent", "active", bound, bound, cap, ["outpatient"]))
-            with c.cursor().copy(
-                "copy mulaid.visit (book, id, person, institution, use, number, begun_on, insutype, opened_at) from stdin"
-            ) as copy:
-                for bill in made:
-                    copy.write_row((BOOK, bill.visit, bill.patient, HOSPITAL, "outpatient", "1", today, "310", self.now))
-            with c.cursor().copy(
-                "copy mulaid.fee_line (book, visit, serial, batch, item, name, fen, in_policy, upfront, over_limit, self_funded, grade, tag, detail)"
-                " from stdin"
-            ) as copy:
-                for bill in made:
-                    for line in range(LINES):
-                        copy.write_row((BOOK, bill.visit, str(line), "B1", "A", "甲类药", 8000, 7200, 800, 0, 0, "02", "", "{}"))
+            self._aid(c, made, hot=kind == "hot_payer")
+            self._visits(c, made)
+            self._fee_lines(c, made)
         return made
+
+    def _aid(self, c: psycopg.Connection, made: Sequence[Bill], *, hot: bool) -> None:
+        """Two givers a patient: the first, bound last, may pay 30 yuan of a bill, the second what it can."""
+        always, *others = self.givers
+        zone = self.now.tzinfo
+        with c.cursor().copy(
+            "copy mulaid.aid (book, id, receiver, giver_book, giver, relation, status, filed_at, bound_at, settlement_cap, uses)"
+            " from stdin"
+        ) as copy:
+            for bill in made:
+                first, second = CHANCE.sample(others, 2)
+                if hot:
+                    first = always
+                for giver, bound, cap in (
+                    (first, datetime(2025, 6, 1, tzinfo=zone), 3000),
+                    (second, datetime(2025, 1, 5, tzinfo=zone), None),
+                ):
+                    aid = refs.mint(BOOK, self.now)
+                    copy.write_row((BOOK, aid, bill.patient, BOOK, giver, "parent", "active", bound, bound, cap, ["outpatient"]))
+
+    def _visits(self, c: psycopg.Connection, made: Sequence[Bill]) -> None:
+        today = business_date(self.now)
+        with c.cursor().copy(
+            "copy mulaid.visit (book, id, person, institution, use, number, begun_on, insutype, opened_at) from stdin"
+        ) as copy:
+            for bill in made:
+                copy.write_row((BOOK, bill.visit, bill.patient, HOSPITAL, "outpatient", "1", today, "310", self.now))
+
+    def _fee_lines(self, c: psycopg.Connection, made: Sequence[Bill]) -> None:
+        with c.cursor().copy(
+            "copy mulaid.fee_line"
+            " (book, visit, serial, batch, item, name, fen, in_policy, upfront, over_limit, self_funded, grade, tag, detail)"
+            " from stdin"
+        ) as copy:
+            for bill in made:
+                for line in range(LINES):
+                    copy.write_row((BOOK, bill.visit, str(line), "B1", "A", "甲类药", 8000, 7200, 800, 0, 0, "02", "", "{}"))
 
     def _people(self, people: Sequence[UUID], fen: int) -> None:
         born = date(1970, 1, 1)
         journal = [(person, refs.mint(BOOK, self.now)) for person in people]
         with psycopg.connect(self.url) as c:
-            with c.cursor().copy("copy mulaid.person (book, id, shown, name, document_kind, document, gender, born) from stdin") as copy:
+            with c.cursor().copy(
+                "copy mulaid.person (book, id, shown, name, document_kind, document, gender, born) from stdin"
+            ) as copy:
                 for person in people:
                     self.serial += 1
                     name = self.keys.seal("person", f"person|name|{person}", "王测速")
                     number = self.keys.seal("person", f"person|document|{person}", f"{self.serial:018d}")
                     copy.write_row((BOOK, person, "王*", name, "01", number, "1", born))
-            with c.cursor().copy("copy mulaid.enrolment (book, person, valid_from, scheme, region, base, psn_type, status) from stdin") as copy:
+            with c.cursor().copy(
+                "copy mulaid.enrolment (book, person, valid_from, scheme, region, base, psn_type, status) from stdin"
+            ) as copy:
                 for person in people:
                     copy.write_row((BOOK, person, date(2020, 1, 1), "310", REGION, "active", "1101", "normal"))
             with c.cursor().copy("copy mulaid.purse (book, holder, kind, balance, last_no) from stdin") as copy:
@@ -274,6 +304,7 @@ class _Town:
         made = []
         now = wall_clock()
         for place, bill in enumerate(bills):
+            msgid = f"{HOSPITAL}{int(now.timestamp() * 1000) % 10**10:010d}{place:08d}"
             data = {
                 "psn_no": refs.show(refs.PERSON, bill.patient), "mdtrt_cert_type": "02", "mdtrt_cert_no": "", "med_type": "11",
                 "medfee_sumamt": 400.00, "psn_setlway": "01", "mdtrt_id": refs.show(refs.VISIT, bill.visit), "chrg_bchno": "B1",
@@ -281,12 +312,11 @@ class _Town:
                 "preselfpay_amt": 40.00, "inscp_scp_amt": 360.00,
             }  # fmt: skip
             message = {
-                "infno": "2207", "msgid": f"{HOSPITAL}{bill.visit.hex[:18]}"[:30], "mdtrtarea_admvs": REGION, "insuplc_admdvs": REGION,
+                "infno": "2207", "msgid": msgid, "mdtrtarea_admvs": REGION, "insuplc_admdvs": REGION,
                 "recer_sys_code": "01", "dev_no": "", "dev_safe_info": "", "cainfo": "", "signtype": "", "infver": "V1.0",
                 "opter_type": "1", "opter": "001", "opter_name": "收费员", "inf_time": stamp(now), "fixmedins_code": HOSPITAL,
                 "fixmedins_name": "测速医院", "sign_no": "", "input": {"data": data},
             }  # fmt: skip
-            message["msgid"] = f"{HOSPITAL}{int(now.timestamp() * 1000) % 10**10:010d}{place:08d}"
             made.append(_signed(json.dumps(message, ensure_ascii=False).encode(), int(now.timestamp())))
         return made
 
@@ -307,13 +337,13 @@ def _load(port: int, messages: list[bytes], clients: int, seconds: float) -> tup
     waiting = iter(messages)
     buffers: dict[socket.socket, bytearray] = {}
     for _ in range(clients):
-        link = socket.create_connection(("127.0.0.1", port))
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        selector.register(link, selectors.EVENT_READ)
-        buffers[link] = bytearray()
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        selector.register(connection, selectors.EVENT_READ)
+        buffers[connection] = bytearray()
     started = time.perf_counter()
-    for link in buffers:
-        link.sendall(next(waiting))
+    for connection in buffers:
+        connection.sendall(next(waiting))
     answered, wrong, busy = 0, b"", clients
     while busy and not wrong:
         for key, _ in selector.select(timeout=30):
@@ -336,8 +366,8 @@ def _load(port: int, messages: list[bytes], clients: int, seconds: float) -> tup
             else:
                 link.sendall(following)
     elapsed = time.perf_counter() - started
-    for link in buffers:
-        link.close()
+    for connection in buffers:
+        connection.close()
     return answered / elapsed, wrong
 
 
@@ -390,5 +420,3 @@ def _processor_seconds() -> dict[str, float]:
         elif command.startswith(b"postgres:") or b"/postgres -D" in command:
             found["postgres"] += used
     return found
-
-

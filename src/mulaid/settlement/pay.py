@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -183,7 +183,7 @@ Present = Callable[[Settled], str]
 
 
 def gather(tx: Tx, bill: Bill, key: Key | None, *, nonce: str | None = None, lock: bool) -> Gathered:
-    """One call: the stored answer of a repeated key, or every fact. Refuses what the facts themselves forbid, and a used nonce."""
+    """One call: the stored answer of a repeated key, or every fact. Refuses what the facts forbid, and a used nonce."""
     home, door, caller, name = key or (None, None, None, None)
     found = Found(
         *tx.call(
@@ -378,7 +378,7 @@ class _Draw(NamedTuple):
 def record(
     tx: Tx, bill: Bill, settled: Settled, present: Present, key: tuple[int, str, str, str, bytes], nonce: str | None
 ) -> str | None:
-    """One call: everything that was decided, or Moved. Returns the stored answer's text, None when the key was answered meanwhile."""
+    """One call: everything that was decided, or Moved. The stored answer's text, None when the key was answered meanwhile."""
     keep_packs(tx, settled.packs.values())
     text = present(settled)
     home, door, caller, name, body_hash = key
@@ -442,8 +442,8 @@ def _draws(tx: Tx, settled: Settled) -> list[_Draw]:
     by_balance = settled.packs[settled.facts.patient.region]["authoriser_order"] == ORDER_BY_BALANCE
     for giver, fen in decision.aid:
         pack, guard = settled.packs[giver.region], settled.guards[giver.aid]
-        # A giver's account may have moved since it was read, as long as the same decision would still be made: enough is left above
-        # floor, reserve and frozen quota. Where the balance itself decided, it must not have moved at all.
+        # A giver's account may have moved since it was read, as long as the same decision would still be made: enough is left
+        # above floor, reserve and frozen quota. Where the balance itself decided, it must not have moved at all.
         exact = by_balance or giver.aid in limited or pack["authoriser_reserve_ratio"] > 0
         keep = pack["authoriser_balance_floor"] + giver.frozen
         journal = settled.id if guard.book == person.book else refs.mint(guard.book, tx.at)
@@ -523,7 +523,7 @@ def refund(
 ) -> tuple[UUID, Row]:
     """Return a settlement whole: every leg to where it came from, even if an authorisation has ended since.
 
-    Refuses another institution's, another person's or visit's, one that is refunded, and a refund. Returns the refund and the original.
+    Refuses another institution's, another person's or visit's, one that is refunded, and a refund. The refund and the original.
     """
     book = refs.book_of(settlement)
     row = tx.one(SQL.lock_settlement, book=book, id=settlement)

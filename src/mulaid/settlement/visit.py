@@ -197,7 +197,8 @@ def upload_lines(
 def store_lines(tx: Tx, book: int, visit: UUID, split: Sequence[SplitLine]) -> None:
     """Keep split lines; refuses a serial that the visit has already."""
     insert = (
-        "insert into fee_line (book, visit, serial, batch, item, name, fen, in_policy, upfront, over_limit, self_funded, grade, tag, detail)"
+        "insert into fee_line"
+        " (book, visit, serial, batch, item, name, fen, in_policy, upfront, over_limit, self_funded, grade, tag, detail)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
     )
     try:

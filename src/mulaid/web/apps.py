@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 
 
-class Mulaid(AppConfig):
+class Mulaid(AppConfig):  # type: ignore[misc]  # Django has no types
     """The domain schema: numbered SQL under mulaid/migrations."""
 
     name = "mulaid"

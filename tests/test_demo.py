@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from conftest import Cluster
+from mulaid import cli, commands, refs
 from mulaid import client as wire
-from mulaid import commands, refs
 from mulaid.calendar import wall_clock
 from mulaid.client import ID_CARD, Certificate, Client, Connection, Line, NoAnswer, Refused, WrongMoney, identities
 from mulaid.db import Actor, Database, process_url
@@ -22,6 +22,7 @@ from mulaid.gateway.app import build
 from mulaid.gateway.dialect import profiles
 from mulaid.ledger import chart, journal, statement
 from mulaid.people import enrolment
+from mulaid.people.credential import well_formed
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.explain import RULES
 from mulaid.policy.pack import library
@@ -123,6 +124,22 @@ def city_of_strangers(db: Database) -> Database:
     one = next(iter(city.read().people.values()))
     commands.alone(db, lambda tx: city.settle_in(tx, one), at=wall_clock(), by=BY)
     return db
+
+
+def test_a_phone_shows_codes_of_made_up_people_and_of_nobody_in_production(
+    loaded: Database, cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    father, daughter = (city.read().people[name].number for name in ("wang-father", "wang-daughter"))
+    monkeypatch.setenv("MULAID_DATABASE_URL", loaded.url)
+    monkeypatch.setenv("MULAID_DATA", str(cluster.folder))
+    monkeypatch.setenv("MULAID_PROFILE", "test")
+    assert cli.main(["code", father, "--shown-by", daughter]) == 0
+    assert well_formed(capsys.readouterr().out.split()[0])
+    assert cli.main(["code", daughter, "--shown-by", "100000198802290194"]) == 2
+    assert "credential.not_bound" in capsys.readouterr().err
+    monkeypatch.setenv("MULAID_PROFILE", "production")
+    assert cli.main(["code", father]) == 2
+    assert "credential.not_here" in capsys.readouterr().err
 
 
 def test_the_page_about_the_city_is_made_from_it() -> None:

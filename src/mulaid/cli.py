@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -67,6 +68,13 @@ def explain(arguments: argparse.Namespace) -> int:
     from mulaid.demo import told
 
     return told.explain(from_environment(), arguments.settlement, say, as_json=arguments.json)
+
+
+def code(arguments: argparse.Namespace) -> int:
+    """show a made-up person's insurance code, as a phone would"""
+    from mulaid.demo import phone
+
+    return phone.show(from_environment(), arguments.number, arguments.shown_by, say)
 
 
 def verify(arguments: argparse.Namespace) -> int:
@@ -175,6 +183,9 @@ def parser() -> argparse.ArgumentParser:
     explaining = add(commands, "explain", explain)
     explaining.add_argument("settlement", metavar="SETL_ID")
     explaining.add_argument("--json", action="store_true")
+    coding = add(commands, "code", code)
+    coding.add_argument("number", metavar="ID_NUMBER")
+    coding.add_argument("--shown-by", default="", metavar="ID_NUMBER", help="a relative whose family account shows it")
     add(commands, "verify", verify).add_argument("--json", action="store_true")
     packs = commands.add_parser("packs", help="the rules of regions").add_subparsers(
         dest="packs", required=True, metavar="COMMAND"
@@ -214,3 +225,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read our output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

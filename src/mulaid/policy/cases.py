@@ -268,7 +268,7 @@ class _Reader:
             "resumed_from", "quota", "settlement_cap", "frozen", "rank", "chosen", "uses", "group",
         )  # fmt: skip
         name = str(row.get("name", f"giver {place}"))
-        bound = self.day(row, "bound", on - timedelta(days=365))
+        bound = self.day(row, "bound", on - timedelta(days=30))
         filed = self.day(row, "filed", bound)
         uses = row.get("uses", ["outpatient", "pharmacy", "inpatient"])
         if not isinstance(uses, list):

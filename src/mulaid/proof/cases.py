@@ -244,7 +244,7 @@ class _Town:
             givers[giver.shown] = ref
             try:
                 with tx.connection.transaction():
-                    aids[giver.shown] = _authorise(tx, ref, patient, entry)
+                    aids[giver.shown] = _authorise(tx, ref, patient, entry, place)
             except Refusal as refusal:
                 refused[giver.shown] = refusal.code
             _what_happened_since(tx, ref, working, entry)
@@ -370,9 +370,12 @@ def _first_day(case: Case) -> date:
 
 
 def _name(shown: str, place: int) -> str:
-    """A giver's name as the case has it, or one that a person can have: `giver 1` cannot be registered."""
+    """A giver's name as the case has it, or one that a person can have: `giver 1` cannot be registered.
+
+    A name of one letter gets a second one: masked, only the first stays, and orders by name go by what stays.
+    """
     try:
-        return identity.check_name(shown)
+        return identity.check_name(shown if len(shown) > 1 else shown + "某")
     except Refusal:
         return "家人" + "甲乙丙丁戊己庚辛壬癸"[place % 10]
 
@@ -383,11 +386,12 @@ def _credit(tx: Tx, ref: PersonRef, region: str, account: Fen, current_year: Fen
             city.credit(tx, ref, region, kind, fen)
 
 
-def _authorise(tx: Tx, giver: PersonRef, patient: PersonRef, entry: CaseGiver) -> UUID:
+def _authorise(tx: Tx, giver: PersonRef, patient: PersonRef, entry: CaseGiver, place: int) -> UUID:
     given = entry.giver
+    later = timedelta(milliseconds=place)  # of one day's authorisations the case's order decides, as it does in the law alone
     terms = aid.Terms(given.quota_left, given.settlement_cap, None, given.rank, sorted(given.uses))
     bound, filed = (datetime.fromisoformat(moment).replace(tzinfo=SHANGHAI) for moment in (given.bound, given.filed))
-    return aid.authorise(tx, library(), giver, patient, given.relation, terms, bound_at=bound, filed_at=filed)
+    return aid.authorise(tx, library(), giver, patient, given.relation, terms, bound_at=bound + later, filed_at=filed + later)
 
 
 def _what_happened_since(tx: Tx, ref: PersonRef, working: Enrolment, entry: CaseGiver) -> None:

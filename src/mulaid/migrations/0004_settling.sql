@@ -192,9 +192,9 @@ begin
     insert into mulaid.outbox (book, id, at, topic, body) values (p_book, p_news, p_at, 'settled', json_build_object('settlement', p_id));
     if cardinality(p_aids) > 0 then
         -- Held until the commit: who ends an authorisation waits for this settlement, or this settlement for the end.
-        perform 1 from unnest(p_aids, p_aid_versions) as w(id, version)
-          join mulaid.aid x on x.book = p_book and x.id = w.id and x.version = w.version and x.quota is null
-           for share of x;
+        perform 1 from mulaid.aid x
+          where x.book = p_book and x.id = any (p_aids) and x.quota is null
+            and x.version = p_aid_versions[array_position(p_aids, x.id)] for share;
         get diagnostics held = row_count;
         if held < cardinality(p_aids) then
             for i in 1 .. cardinality(p_aids) loop

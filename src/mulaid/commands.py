@@ -19,8 +19,10 @@ from uuid import UUID
 import psycopg
 from psycopg import errors
 
+from mulaid import kept
 from mulaid.crypto import digest
 from mulaid.db import Actor, Database, Tx
+from mulaid.kept import Kept
 from mulaid.refusal import Refusal
 from mulaid.settlement import pay
 
@@ -135,8 +137,8 @@ def settle(
 def _settle_once(tx: Tx, key: Key, bill: pay.Bill, present: pay.Present, nonce: str | None, *, first: bool, lock: bool) -> Answer:
     # On a later try the nonce that is found may be our own, of a commit whose acknowledgement was lost.
     gathered = pay.gather(tx, bill, (key.book, key.door, key.caller, key.name), nonce=nonce if first else None, lock=lock)
-    if gathered.stored is not None:
-        return _stored(key, gathered.stored)
+    if gathered.kept is not None:
+        return _kept(key, gathered.kept)
     settled = pay.decide(tx, bill, gathered)
     text = pay.record(tx, bill, settled, present, (key.book, key.door, key.caller, key.name, key.body_hash), nonce)
     if text is None:  # another worker carried out the same key in between
@@ -163,7 +165,7 @@ def _tries() -> Iterator[Callable[[], None]]:
         yield lambda attempt=attempt: time.sleep(random.uniform(0.2, 1.0) * 0.01 * 2**attempt)  # type: ignore[misc]  # noqa: S311
 
 
-def _stored(key: Key, row: pay.Stored) -> Answer:
+def _kept(key: Key, row: Kept) -> Answer:
     if bytes(row.body_hash) not in (key.body_hash, ANY_BODY):
         raise Refusal("command.key_reused")
     return Answer(row.answer, row.refused, repeated=True, subject=row.subject)
@@ -183,7 +185,7 @@ def _claimed(tx: Tx, key: Key) -> Answer | None:
     )
     if claimed:
         return None
-    return _stored(key, pay.stored(tx, key.book, key.door, key.caller, key.name))
+    return _kept(key, kept.find(tx, key.book, key.door, key.caller, key.name))
 
 
 def _carry_out(tx: Tx, key: Key, work: Callable[[Tx], str], refuse: Refuse) -> Answer:
@@ -195,7 +197,7 @@ def _carry_out(tx: Tx, key: Key, work: Callable[[Tx], str], refuse: Refuse) -> A
     tx.run(
         "update command set answer = %(answer)s, refused = %(refused)s, subject = %(subject)s"
         " where book = %(book)s and door = %(door)s and caller = %(caller)s and key = %(key)s",
-        answer=pay.seal_answer(tx, key.door, key.caller, key.name, text),
+        answer=kept.seal(tx, key.door, key.caller, key.name, text),
         refused=refused,
         subject=tx.subject,
         book=key.book,

@@ -14,7 +14,7 @@ from mulaid.crypto import Keys
 from mulaid.db import Actor, Database
 from mulaid.gateway.auth import BUCKET_SECONDS
 from mulaid.outside.messages import SandboxMessages
-from mulaid.settings import Settings
+from mulaid.settings import Settings, SettingTrouble
 from mulaid.settlement import news
 from mulaid.settlement.visit import SQL
 
@@ -26,7 +26,9 @@ def build(settings: Settings, keys: Keys) -> procrastinate.App:
     """The worker's jobs over a database. A production profile has no sandbox to send through and needs a real provider."""
     assert settings.database_url, "the supervisor says where the database is"
     if settings.profile == "production":
-        raise RuntimeError("no message provider is configured, and production refuses the sandbox")
+        raise SettingTrouble(
+            "MULAID_PROFILE is production, which refuses the messages sandbox, and there is no other provider yet"
+        )
     db = Database(settings.database_url, keys, size=2)
     connector = procrastinate.PsycopgConnector(conninfo=settings.database_url)
     app = procrastinate.App(connector=connector)

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from mulaid import audit, commands, refs
+from mulaid import audit, commands, kept, refs
 from mulaid.calendar import SHANGHAI, business_date, stamp
 from mulaid.db import Actor, Database, Row, Tx
 from mulaid.gateway import answers
@@ -492,7 +492,7 @@ def _refund(tx: Tx, call: Call, settlement: UUID, person: UUID | None, place: UU
 def _recorded(tx: Tx, call: Call, row: Row) -> dict[str, Any]:
     """The business output that was answered when a settlement of this institution was made."""
     key = f"{row['infno']}:{row['msgid']}"
-    answer = pay.stored(tx, call.institution.book, DOOR, call.institution.code, key).answer
+    answer = kept.find(tx, call.institution.book, DOOR, call.institution.code, key).answer
     output: dict[str, Any] = json.loads(answer, parse_float=Decimal)["output"]
     return output
 

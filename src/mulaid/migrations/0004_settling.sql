@@ -106,8 +106,9 @@ begin
      where x.book = p_book and x.id = p_person;
     if region is null then problem := 'people.not_enrolled'; problem_fact := service_date; return; end if;
     -- Givers of the patient's own book in one look, all others one by one.
-    select coalesce(string_agg(case when x.giver_book = p_book then mulaid.giver_line(x, p.shown, p.died_on, e, own.balance, own.last_no, cur.balance, settlement_gather.service_date, chosen) end,
-                               E'\n' order by x.id), ''),
+    select coalesce(string_agg(case when x.giver_book = p_book then
+                    mulaid.giver_line(x, p.shown, p.died_on, e, own.balance, own.last_no, cur.balance, settlement_gather.service_date, chosen)
+               end, E'\n' order by x.id), ''),
            max(case when x.giver_book <> p_book then 1 else 0 end)
       into givers, elsewhere
       from mulaid.aid x

@@ -13,10 +13,11 @@ from uuid import UUID
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from mulaid import audit, outbox, refs
+from mulaid import audit, kept, outbox, refs
 from mulaid.calendar import business_date
 from mulaid.crypto import digest
 from mulaid.db import Call, Row, Tx
+from mulaid.kept import Kept
 from mulaid.ledger import chart
 from mulaid.ledger.journal import SQL as LEDGER
 from mulaid.ledger.journal import reverse
@@ -39,15 +40,6 @@ BY_BALANCE = ("balance", "authoriser_balance_floor", "authoriser_reserve_ratio")
 
 class Moved(Exception):
     """Something the decision rests on changed before it was recorded; nothing was left behind. Gather again."""
-
-
-class Stored(NamedTuple):
-    """An answer kept under a key."""
-
-    body_hash: bytes
-    answer: str
-    refused: bool
-    subject: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +117,7 @@ class GiverGuard(NamedTuple):
 class Gathered:
     """What one look at the database brought: the stored answer of a repeat, or the facts and what must not move."""
 
-    stored: Stored | None
+    kept: Kept | None
     found: Found | None = None
     facts: Facts | None = None
     guards: Mapping[str, GiverGuard] | None = None
@@ -214,7 +206,7 @@ def gather(tx: Tx, bill: Bill, key: Key | None, *, nonce: str | None = None, loc
         assert key is not None, "only a key can have been answered"
         if nonce is not None and nonce == found.nonce:
             raise Refusal("auth.replayed")
-        return Gathered(stored(tx, *key))
+        return Gathered(kept.find(tx, *key))
     givers, guards = _givers(found.givers)
     return Gathered(None, found, _facts(bill, found, givers), guards)
 
@@ -281,30 +273,12 @@ def _givers(lines: str) -> tuple[tuple[Giver, ...], dict[str, GiverGuard]]:
     return tuple(givers), guards
 
 
-def stored(tx: Tx, book: int, door: str, caller: str, name: str) -> Stored:
-    """The answer kept under a key that is known to have one."""
-    row = tx.one(
-        "select body_hash, answer, refused, subject from command"
-        " where book = %(book)s and door = %(door)s and caller = %(caller)s and key = %(key)s",
-        book=book,
-        door=door,
-        caller=caller,
-        key=name,
-    )
-    assert row is not None, "a key that was seen has a row"
-    answer = tx.keys.open_text("answer", f"command|answer|{door}|{caller}|{name}", row["answer"])
-    return Stored(row["body_hash"], answer, row["refused"], row["subject"])
-
-
-def seal_answer(tx: Tx, door: str, caller: str, name: str, text: str) -> bytes:
-    """An answer as it is kept: sealed to its key, because it names people."""
-    return tx.keys.seal("answer", f"command|answer|{door}|{caller}|{name}", text)
-
-
 def decide(tx: Tx, bill: Bill, gathered: Gathered) -> Settled:
-    """The law's decision on gathered facts. Refuses an insurance type or amounts that disagree with what is known."""
+    """The law's decision on gathered facts. Refuses a bill of nothing, and an insurance type or amounts that disagree."""
     facts, found, guards = gathered.facts, gathered.found, gathered.guards
     assert facts is not None and found is not None and guards is not None, "a repeat is not decided again"  # noqa: PT018
+    if not facts.total:
+        raise Refusal("settlement.nothing_to_settle")
     patient = _patient(tx, bill.person.id, found)
     if bill.insutype and bill.insutype != patient.insutype:
         raise Refusal("settlement.wrong_insurance", given=bill.insutype, found=patient.insutype)
@@ -320,8 +294,6 @@ def decide(tx: Tx, bill: Bill, gathered: Gathered) -> Settled:
         decision=split.decide(packs, facts),
         packs=packs,
     )
-    if not facts.total:
-        raise Refusal("settlement.nothing_to_settle")
     _compare(bill, settled.portion)
     return settled
 
@@ -387,7 +359,7 @@ def record(
     accounts, fens, kinds = _legs(settled)
     aids = [(giver.aid, settled.guards[giver.aid].version, fen) for giver, fen in decision.aid]
     values = (
-        str(home), door, caller, name, body_hash, seal_answer(tx, door, caller, name, text), nonce,
+        str(home), door, caller, name, body_hash, kept.seal(tx, door, caller, name, text), nonce,
         str(book), str(settled.id), str(settled.visit), "t" if bill.visit is None else "f", found.visit_version,
         str(bill.person.id), bill.institution.code, bill.infno, bill.msgid, bill.batch, bill.number, settled.patient.insutype,
         bill.med_type, settled.facts.on.isoformat(), business_date(tx.at).isoformat(), tx.at.isoformat(),

@@ -333,15 +333,15 @@ def test_a_recovery_is_waited_for_and_its_progress_told(place: Path) -> None:
     with psycopg.connect(first.url("postgres"), autocommit=True) as db:
         db.execute("create table bill as select i, repeat('x', 500) from generate_series(1, 60000) i")
     cut_the_power(first)
-    slow = threading.Thread(target=hold, args=(first.cluster, b"postgres: startup", 2.5))
+    slow = threading.Thread(target=hold, args=(first.cluster, b"postgres: startup", 4.0))
     slow.start()
     told: list[str] = []
     second = Server(place / "data", QUICK)
     began = time.monotonic()
     second.start(told.append)
     slow.join()
-    assert time.monotonic() - began > 2.4, "the recovery was not held"
-    assert any(text.startswith("PostgreSQL is not ready yet after 1 s") for text in told)
+    assert time.monotonic() - began > 3.9, "the recovery was not held"
+    assert any(text.startswith("PostgreSQL is not ready yet after ") for text in told), told
     with psycopg.connect(second.url("postgres")) as db:
         assert db.execute("select count(*) from bill").fetchone() == (60000,)
     second.stop()

@@ -1,0 +1,2 @@
+-- Family accounts: requests to bind, consent, activation, face checks.
+set local search_path = mulaid, public;

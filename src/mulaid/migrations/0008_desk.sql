@@ -1,0 +1,2 @@
+-- The desk: staff, cases, evidence.
+set local search_path = mulaid, public;

@@ -20,7 +20,7 @@ import mulaid
 from mulaid.policy import facts as fact
 from mulaid.policy.cases import Case, read_cases, run
 from mulaid.policy.explain import explain
-from mulaid.policy.facts import Facts, Giver, Patient, Portion, Year
+from mulaid.policy.facts import Facts, Giver, Patient, Portion, Wallet, Year
 from mulaid.policy.pack import NATION, Library, Pack, PackTrouble, library
 from mulaid.policy.parameters import LEVELS, PARAMETERS, PROHIBITED, RELATIONS, TAGS
 from mulaid.policy.split import Decision, Step, decide, replay
@@ -400,6 +400,20 @@ def test_every_decision_can_be_told(facts: Facts) -> None:
             assert line.rule in PARAMETERS
             assert line.source
             assert line.confidence in ("high", "medium", "low")
+
+
+def test_facts_stored_before_pools_wallets_and_admissions_still_read() -> None:
+    patient = Patient("420100", "active", "normal", date(1985, 6, 1))
+    plain = _plain(patient, 100, Year())
+    seldom = {"household", "household_head", "wallets", "frozen", "admissions", "self_paid", "serious", "remote", "disease"}
+    assert not seldom & set(plain.as_json()), "what a bill does not have takes no room in its row"
+    wallet = Wallet("w1", "g1", "王*", "parent", "310000", 150000, "2026-01-20T00:00:00", frozenset({"inpatient"}), "2026-12-31")
+    full = replace(
+        plain, household=5, household_head="李*", wallets=(wallet,), frozen=7, admissions=2, inpatient_in_policy=3,
+        inpatient_fund=4, self_paid=8, serious=9, remote="referral", disease="M03900",
+    )  # fmt: skip
+    assert fact.read(json.loads(json.dumps(full.as_json()))) == full
+    assert fact.read(json.loads(json.dumps(plain.as_json()))) == plain
 
 
 def test_a_fund_that_shares_by_amount_reached_is_continuous_over_its_bands() -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+REMOTE = ("long_term", "referral", "emergency", "other", "unfiled")
+
 
 @dataclass(frozen=True, slots=True)
 class Portion:
@@ -57,7 +59,10 @@ class Year:
 
 @dataclass(frozen=True, slots=True)
 class Giver:
-    """One authorisation by which a relative's account may pay for the patient, and what that account holds."""
+    """One authorisation by which a relative's account may pay for the patient, and what that account holds.
+
+    `month_left`, `year_left` and `day_left` are what the limits of those spans still allow, `keep` the reserve the giver set.
+    """
 
     aid: str
     person: str
@@ -78,11 +83,38 @@ class Giver:
     group: str | None = None
     until: str | None = None
     chosen: bool = False
+    month_left: int | None = None
+    year_left: int | None = None
+    day_left: int | None = None
+    keep: int = 0
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """A quota that a relative in another area froze for the patient. `grant` names it, `left` is what it still holds."""
+
+    grant: str
+    person: str
+    shown: str
+    relation: str
+    region: str
+    left: int
+    bound: str
+    uses: frozenset[str] = frozenset({"outpatient", "pharmacy", "inpatient"})
+    until: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything a decision rests on besides the packs in force."""
+    """Everything a decision rests on besides the packs in force.
+
+    `household` is what the patient may draw from the family's pool now, `household_head` its head's masked name; `frozen` the
+    part of the own account that is frozen for others. Of the insured year before this bill: `admissions`, the admissions'
+    `inpatient_in_policy` and `inpatient_fund`; `self_paid`, the in-catalogue burden of every bill after the pooled fund and its
+    supplement but before serious-illness money; `serious`, that money. `remote` is how care away from home was filed: empty at
+    home, else a word of REMOTE. `disease` is the chronic or special disease this visit is for, if the person is certified for it.
+    """
 
     on: date
     use: str
@@ -94,6 +126,17 @@ class Facts:
     givers: tuple[Giver, ...] = ()
     year: Year = Year()
     use_accounts: bool = True
+    household: int = 0
+    household_head: str = ""
+    wallets: tuple[Wallet, ...] = ()
+    frozen: int = 0
+    admissions: int = 0
+    inpatient_in_policy: int = 0
+    inpatient_fund: int = 0
+    self_paid: int = 0
+    serious: int = 0
+    remote: str = ""
+    disease: str = ""
 
     @property
     def total(self) -> int:
@@ -103,7 +146,7 @@ class Facts:
     def as_json(self) -> dict[str, Any]:
         """Plain JSON types, members without a value left out; `read` turns them back into the same facts."""
         patient, year = self.patient, self.year
-        return {
+        body: dict[str, Any] = {
             "on": self.on.isoformat(),
             "use": self.use,
             "level": self.level,
@@ -137,6 +180,13 @@ class Facts:
                 "deducted_here_today": year.deducted_here_today,
             },
         }
+        for name, default in _SELDOM_OF_FACTS:
+            value = getattr(self, name)
+            if value != default:
+                body[name] = value
+        if self.wallets:
+            body["wallets"] = [_wallet_row(wallet) for wallet in self.wallets]
+        return body
 
 
 def _giver_row(giver: Giver) -> dict[str, Any]:
@@ -169,7 +219,40 @@ _SELDOM: tuple[tuple[str, Any], ...] = (
     ("group", None),
     ("until", None),
     ("chosen", False),
+    ("month_left", None),
+    ("year_left", None),
+    ("day_left", None),
+    ("keep", 0),
+    ("paused", False),
 )
+_SELDOM_OF_FACTS: tuple[tuple[str, Any], ...] = (
+    ("household", 0),
+    ("household_head", ""),
+    ("frozen", 0),
+    ("admissions", 0),
+    ("inpatient_in_policy", 0),
+    ("inpatient_fund", 0),
+    ("self_paid", 0),
+    ("serious", 0),
+    ("remote", ""),
+    ("disease", ""),
+)
+
+
+def _wallet_row(wallet: Wallet) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "grant": wallet.grant,
+        "person": wallet.person,
+        "shown": wallet.shown,
+        "relation": wallet.relation,
+        "region": wallet.region,
+        "left": wallet.left,
+        "bound": wallet.bound,
+        "uses": sorted(wallet.uses),
+    }
+    if wallet.until is not None:
+        row["until"] = wallet.until
+    return row
 
 
 def read(body: Mapping[str, Any]) -> Facts:
@@ -196,4 +279,6 @@ def read(body: Mapping[str, Any]) -> Facts:
         givers=tuple(Giver(**{**row, "uses": frozenset(row["uses"])}) for row in body["givers"]),
         year=Year(**body["year"]),
         use_accounts=body["use_accounts"],
+        wallets=tuple(Wallet(**{**row, "uses": frozenset(row["uses"])}) for row in body.get("wallets", ())),
+        **{name: body[name] for name, _ in _SELDOM_OF_FACTS if name in body},
     )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from mulaid.money import Fen, share
 from mulaid.policy import rules
-from mulaid.policy.facts import Facts, Giver
+from mulaid.policy.facts import Facts, Giver, Wallet
 from mulaid.policy.pack import Pack
 
 NO_DETAIL: Mapping[str, Any] = {}
@@ -36,7 +36,10 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who pays what of one bill. total = pool + supplement + current_year + account + aid + cash, no part below zero."""
+    """Who pays what of one bill: the parts add up to `total` and none is below zero.
+
+    Parts: pool, supplement, serious (serious-illness insurance), current_year, account, aid, household, wallets, cash.
+    """
 
     total: Fen
     pool_fund: str
@@ -49,11 +52,14 @@ class Decision:
     aid: tuple[tuple[Giver, Fen], ...]
     cash: Fen
     steps: tuple[Step, ...]
+    household: Fen = 0
+    wallets: tuple[tuple[Wallet, Fen], ...] = ()
+    serious: Fen = 0
 
     @property
     def funds(self) -> Fen:
         """Everything that insurance funds pay."""
-        return self.pool + self.supplement
+        return self.pool + self.supplement + self.serious
 
     @property
     def aid_total(self) -> Fen:
@@ -61,9 +67,19 @@ class Decision:
         return sum(fen for _, fen in self.aid)
 
     @property
+    def wallet_total(self) -> Fen:
+        """Everything that relatives' wallet quotas pay."""
+        return sum(fen for _, fen in self.wallets)
+
+    @property
+    def mutual_aid(self) -> Fen:
+        """Everything that comes from relatives by any road: `acct_mulaid_pay` of the national interface."""
+        return self.aid_total + self.household + self.wallet_total
+
+    @property
     def accounts(self) -> Fen:
         """Own and relatives' accounts together: `acct_pay` of the national interface, aid included."""
-        return self.current_year + self.account + self.aid_total
+        return self.current_year + self.account + self.mutual_aid
 
     @property
     def personal(self) -> Fen:
@@ -115,7 +131,10 @@ def decide(packs: Mapping[str, Pack], facts: Facts) -> Decision:
         cash=cash,
         steps=tuple(trace.steps),
     )
-    parts = (decision.pool, decision.supplement, decision.current_year, account, *(fen for _, fen in aid), cash)
+    parts = (
+        decision.pool, decision.supplement, decision.serious, decision.current_year, account, *(fen for _, fen in aid),
+        decision.household, *(fen for _, fen in decision.wallets), cash,
+    )  # fmt: skip
     assert sum(parts) == total, "the parts of a bill add up"
     assert min(parts) >= 0, "no part of a bill is below zero"
     return decision
@@ -271,8 +290,12 @@ def replay(packs: Mapping[str, Pack], facts: Facts, amounts: Mapping[str, Fen]) 
         "current_year": decision.current_year,
         "account": decision.account,
         "aid": decision.aid_total,
+        "household": decision.household,
+        "wallet": decision.wallet_total,
+        "serious": decision.serious,
         "cash": decision.cash,
         "deductible": decision.deductible,
         "counted": decision.in_policy_counted,
     }
-    return [name for name, fen in again.items() if amounts[name] != fen]
+    # Parts that a region never had are not kept with its decisions.
+    return [name for name, fen in again.items() if amounts.get(name, 0) != fen]

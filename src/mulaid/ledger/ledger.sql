@@ -3,9 +3,9 @@
 insert into purse (book, holder, kind) values (%(book)s, %(holder)s, %(kind)s) on conflict do nothing
 
 -- move_purse --
--- The guarded update: the balance changes only if it stays at or above the floor.
+-- The guarded update: the balance changes only if what is not frozen stays at or above the floor.
 update purse set balance = balance + %(fen)s, last_no = last_no + 1
-where book = %(book)s and holder = %(holder)s and kind = %(kind)s and balance + %(fen)s >= floor
+where book = %(book)s and holder = %(holder)s and kind = %(kind)s and balance + %(fen)s - frozen >= floor
 returning last_no, balance
 
 -- add_entry --

@@ -22,24 +22,27 @@ begin
        and (corrects is null) = (returns is null) and (returns is null or cardinality(returns) = cardinality(fens));
 end $$;
 
-create function purse_holds(kind smallint, balance bigint, floor bigint, last_no bigint) returns boolean
+create function purse_holds(kind smallint, balance bigint, floor bigint, frozen bigint, last_no bigint) returns boolean
     language plpgsql immutable parallel safe
 as $$
 begin
-    return kind between 1 and 4 and last_no >= 0 and floor >= -1000000000000 and balance between floor and 1000000000000;
+    return kind between 1 and 4 and last_no >= 0 and floor >= -1000000000000 and frozen >= 0
+       and balance between floor + frozen and 1000000000000;
 end $$;
 
 -- Counted accounts: one row each, the balance guarded by every update. Everything else is tallied from the journals.
--- kind: 1 own account (in areas with split accounts its prior-years part), 2 current-year part, 3 household pool, 4 wallet quota
+-- kind: 1 own account (in areas with split accounts its prior-years part), 2 current-year part, 3 household pool, 4 wallet
+-- frozen: what its owner has promised to wallet quotas and may not spend otherwise; free is balance - frozen.
 create table purse (
     book    integer  not null,
     holder  uuid     not null,
     kind    smallint not null,
     balance bigint   not null default 0,
     floor   bigint   not null default 0,
+    frozen  bigint   not null default 0,
     last_no bigint   not null default 0,
     primary key (book, holder, kind),
-    check (purse_holds(kind, balance, floor, last_no))
+    check (purse_holds(kind, balance, floor, frozen, last_no))
 ) with (fillfactor = 80);  -- room beside a row for its next version: an update then touches no index
 
 -- Ids sort by time, so a day's journals are a range of the key.

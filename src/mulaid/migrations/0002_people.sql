@@ -82,7 +82,10 @@ create table family_bond (
 create unique index family_bond_once on family_bond (book, member, binder) where ended_at is null;
 
 -- Mutual aid: `giver` lets `receiver` spend the giver's account. Lives in the receiver's book, where settlements look for it.
--- status: pending, active, locked, released, ended_by_system
+-- status: pending (`waits_for` says whose word is missing), active, locked (asleep until the giver wakes it), released, ended_by_system.
+-- Caps are gross within a Shanghai month, year and day: `month_used` counts while `month` is the first day of the present month,
+-- `year_used` while `year` is the present year, `day_used` while `day` is today; an older date means nothing used yet.
+-- The daily limit itself is the region's. `version` moves with every change of terms or status, never by spending.
 create table aid (
     book           integer     not null,
     id             uuid        not null,
@@ -90,19 +93,34 @@ create table aid (
     giver_book     integer     not null,
     giver          uuid        not null,
     relation       text        not null,
+    kinship        text        not null default 'promised' check (kinship in ('registered', 'promised')),
     status         text        not null check (status in ('pending', 'active', 'locked', 'released', 'ended_by_system')),
+    waits_for      text        check (waits_for in ('receiver', 'agency')),
+    lapses_at      timestamptz,
     filed_at       timestamptz not null,
     bound_at       timestamptz not null,
     valid_to       date,
     quota          bigint check (quota >= 0),
     used           bigint      not null default 0 check (used >= 0),  -- counted against a quota only
     settlement_cap bigint check (settlement_cap >= 0),
+    month_cap      bigint check (month_cap >= 0),
+    year_cap       bigint check (year_cap >= 0),
+    reserve        bigint      not null default 0 check (reserve >= 0),  -- what the giver's account keeps at least
+    paused         boolean     not null default false,
+    month          date,
+    month_used     bigint      not null default 0 check (month_used >= 0),
+    year           smallint,
+    year_used      bigint      not null default 0 check (year_used >= 0),
+    day            date,
+    day_used       bigint      not null default 0 check (day_used >= 0),
     rank           integer,
     uses           text[]      not null,
     ended_at       timestamptz,
+    ended_because  text,
     version        integer     not null default 1,
     primary key (book, id),
-    check (quota is null or used <= quota)
+    check ((status = 'pending') = (waits_for is not null)),
+    check ((status in ('released', 'ended_by_system')) = (ended_at is not null))
 ) with (fillfactor = 80);
 create unique index aid_once on aid (book, receiver, giver) where status in ('pending', 'active', 'locked');
 
@@ -111,7 +129,10 @@ create table aid_given (
     book          integer not null,
     giver         uuid    not null,
     receiver_book integer not null,
+    receiver      uuid    not null,
     aid           uuid    not null,
+    ended_at      timestamptz,
+    began         boolean not null default true,  -- whether it ever became active: an application that was refused counts for nothing
     primary key (book, giver, aid)
 );
 

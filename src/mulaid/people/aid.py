@@ -80,7 +80,7 @@ def authorise(
     )
     if not made:
         raise Refusal("aid.authorised_already")
-    tx.run(SQL.add_aid_given, book=giver.book, giver=giver.id, receiver_book=receiver.book, aid=aid)
+    tx.run(SQL.add_aid_given, book=giver.book, giver=giver.id, receiver_book=receiver.book, receiver=receiver.id, aid=aid)
     audit.write(tx, receiver.book, "authorise_aid", receiver.id, behalf_of=giver.id, detail={"aid": str(aid)})
     return aid
 

@@ -70,7 +70,8 @@ values (%(book)s, %(id)s, %(receiver)s, %(giver_book)s, %(giver)s, %(relation)s,
 
 -- add_aid_given --
 -- The same from the giver's side.
-insert into aid_given (book, giver, receiver_book, aid) values (%(book)s, %(giver)s, %(receiver_book)s, %(aid)s)
+insert into aid_given (book, giver, receiver_book, receiver, aid)
+values (%(book)s, %(giver)s, %(receiver_book)s, %(receiver)s, %(aid)s)
 
 -- aid --
 -- One authorisation.

@@ -1,0 +1,124 @@
+"""One message on its way, and what every transaction asks of it: who is meant, by which credential, insured where."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mulaid import commands
+from mulaid.db import Actor, Database, Tx
+from mulaid.gateway.auth import Client
+from mulaid.gateway.dialect import Profile, reply, write
+from mulaid.people import credential, enrolment
+from mulaid.people.enrolment import PersonRef
+from mulaid.policy.pack import Library
+from mulaid.refusal import Refusal
+from mulaid.settlement.visit import Institution
+
+TOKEN, ID_CARD = "01", "02"
+TOKEN_FORM = r"[0-9]{6}[0-9a-f]{32}"  # noqa: S105
+DOOR = "gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One message on its way: who sends it, what it says, and what it is answered from."""
+
+    db: Database
+    library: Library
+    client: Client
+    infno: str
+    msgid: str
+    envelope: Mapping[str, Any]
+    input: Mapping[str, Any]
+    raw_input: object
+    at: datetime
+    allow_test_area: bool
+    nonce: str | None = None
+
+    @property
+    def institution(self) -> Institution:
+        """The institution that the connection proved to be."""
+        return self.client.institution
+
+    @property
+    def profile(self) -> Profile:
+        """The connection's dialect."""
+        return self.client.profile
+
+    @property
+    def by(self) -> Actor:
+        """The operator at the institution."""
+        return Actor(self.envelope.get("opter", ""), DOOR, self.institution.code)
+
+    @property
+    def key(self) -> commands.Key:
+        """What makes a repeated message the same message. Times and signatures of the envelope may differ between tries."""
+        # Members that nobody reads may hold half a character pair; they are part of the body all the same.
+        raw = repr(self.raw_input).encode("utf-8", "surrogatepass")
+        return commands.Key.of(self.institution.book, DOOR, self.institution.code, f"{self.infno}:{self.msgid}", raw)
+
+    def answer(self, output: Any, warning: str = "") -> str:
+        """The whole answer around a business output."""
+        text = None if output is None else output if isinstance(output, str) else write(output)
+        return reply(self.profile, self.institution.region, secrets.randbelow(10**10), self.at, output=text, warning=warning)
+
+    def refuse(self, refusal: Refusal) -> str:
+        """The whole answer that says no."""
+        return reply(self.profile, self.institution.region, secrets.randbelow(10**10), self.at, error=refusal.sentence)
+
+    def command(self, work: Callable[[Tx], Any]) -> str:
+        """Carry out a write once and answer with what was stored; `work` returns the business output."""
+        return commands.run(self.db, self.key, lambda tx: self.answer(work(tx)), self.refuse, at=self.at, by=self.by).text
+
+
+def person_of(data: Mapping[str, Any]) -> PersonRef:
+    """The person that a row of the message names."""
+    return PersonRef.parse(data["psn_no"])
+
+
+def certificate(data: Mapping[str, Any]) -> tuple[str, str]:
+    """(token, document number) of the credential; both where a program puts the token beside an identity card."""
+    kind, number = data.get("mdtrt_cert_type", ""), data.get("mdtrt_cert_no", "")
+    if kind == TOKEN:
+        return number, ""
+    beside = data.get("card_sn", "") if kind == ID_CARD else ""
+    return beside if re.fullmatch(TOKEN_FORM, beside, re.ASCII) else "", number
+
+
+def meet(tx: Tx, call: Call, data: Mapping[str, Any]) -> tuple[PersonRef, credential.Holder | None]:
+    """The person whose credential was presented, with who showed it when it was a code."""
+    token, number = certificate(data)
+    if not token and not number:
+        raise Refusal("message.certificate_needed")
+    if token:
+        holder = credential.holder(tx, token, call.institution.code)
+        if number and number.upper() != enrolment.person(tx, holder.ref).number:
+            raise Refusal("message.person_differs")
+        return holder.ref, holder
+    kind = data.get("psn_cert_type", "01") if data.get("mdtrt_cert_type") == ID_CARD else "01"
+    return enrolment.find(tx, kind, number, call.allow_test_area), None
+
+
+def check_presented(tx: Tx, call: Call, data: Mapping[str, Any], person: PersonRef) -> credential.Holder | None:
+    """The presented credential must be the person's of the message."""
+    met, holder = meet(tx, call, data)
+    if met != person:
+        raise Refusal("message.person_differs")
+    return holder
+
+
+def check_area(call: Call, region: str) -> None:
+    """The insured area in the envelope is compared, never used: the enrolled one, or the sender's own constant."""
+    given = call.envelope.get("insuplc_admdvs", "")
+    if given and not (same_area(given, region) or same_area(given, call.institution.region)):
+        raise Refusal("message.wrong_insured_area", given=given, found=region)
+
+
+def same_area(given: str, region: str) -> bool:
+    """Whether an area code means this region: the same city, its province, or a district of it."""
+    return given.startswith(region[:2] if region.endswith("0000") else region[:4]) or given == region[:2] + "0000"

@@ -6,9 +6,10 @@ It raises ValueError with the words a pack's author needs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -24,6 +25,26 @@ PROHIBITED = ("public_health", "sport", "wellness", "cosmetic", "non_medical")
 ORDERS = (
     "filing_time", "binding_time_asc", "binding_time_desc", "local_then_binding", "balance_desc_name", "user_rank",
     "payer_choice",
+)  # fmt: skip
+ROUTES = ("id_number", "other_document", "birth_certificate", "offline")
+DOCUMENTS = (
+    "promise_letter", "household_register", "id_card", "identity_document", "birth_certificate", "insurance_card",
+    "kinship_proof",
+)  # fmt: skip
+SCHEMES = ("resident", "ltc", "city_supplement", "commercial")
+PREMIUM_CLASSES = ("all", "child", "working_age", "elderly")
+CHRONIC = (
+    "hypertension", "diabetes", "cancer_outpatient", "dialysis", "anti_rejection", "copd", "rheumatoid_arthritis",
+    "coronary_disease", "viral_hepatitis", "ankylosing_spondylitis",
+)  # fmt: skip
+EXCLUDED = (
+    "registration_fee", "outside_consultation", "record_copies", "urgent_surcharge", "named_surgeon", "premium_price",
+    "private_nurse", "cosmetic", "corrective_surgery", "weight_and_height", "check_up", "preventive", "wellness", "certificates",
+    "pet_ct", "electron_beam_ct", "excimer_laser", "glasses", "dentures", "artificial_eye", "artificial_limb", "hearing_aid",
+    "self_use_device", "organ_source", "unlisted_transplant", "short_sight_correction", "qigong_and_music", "infertility",
+    "sexual_function", "research", "work_injury", "third_party", "public_health", "abroad", "tonic_drugs", "protected_species",
+    "health_care_drugs", "vaccines_and_contraceptives", "appearance_and_habit_drugs", "wine_and_tea_forms", "effervescent_forms",
+    "implant", "porcelain_crown", "orthodontics", "whitening",
 )  # fmt: skip
 
 
@@ -81,6 +102,16 @@ def _money(value: Any) -> int:
     if fen != fen.to_integral_value() or not 0 <= fen <= 10**11:
         raise ValueError(f"{value!r} is not an amount in yuan between 0 and 1,000,000,000 with at most two decimals")
     return int(fen)
+
+
+def _money_to(most: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        fen = _money(value)
+        if fen > most * 100:
+            raise ValueError(f"{value!r} is more than {most:,} yuan, the most this parameter takes")
+        return fen
+
+    return parse
 
 
 def _ratio(value: Any) -> Decimal:
@@ -189,10 +220,63 @@ def _overrides(value: Any) -> dict[str, str]:
     return dict(value)
 
 
-def _money_table(value: Any) -> dict[str, int]:
-    if not isinstance(value, dict):
-        raise ValueError("expected a table of amounts")
-    return {key: _money(item) for key, item in value.items()}
+def _table(what: str, keys: tuple[str, ...], parse: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
+    """A table whose keys come from a closed list."""
+
+    def read(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValueError(f"{value!r} is not a table of {what}, such as {{ {keys[0]} = … }}")
+        if strange := [key for key in value if key not in keys]:
+            raise ValueError(f"{', '.join(strange)} is none of {', '.join(keys)}")
+        return {key: parse(item) for key, item in value.items()}
+
+    return read
+
+
+def _premiums(value: Any) -> dict[str, int]:
+    amounts: dict[str, int] = _table("amounts", PREMIUM_CLASSES, _money_to(2_000))(value)
+    if amounts and "all" not in amounts and set(amounts) != set(PREMIUM_CLASSES[1:]):
+        raise ValueError("without `all` a table of premiums names child, working_age and elderly")
+    return amounts
+
+
+def _clock(value: Any) -> time:
+    found = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])(:00)?", value if isinstance(value, str) else "", re.ASCII)
+    if not found:
+        raise ValueError(f'{value!r} is not a time of day such as "22:00"')
+    return time(int(found[1]), int(found[2]))
+
+
+def _month_day(value: Any) -> tuple[int, int]:
+    text = value if isinstance(value, str) and re.fullmatch(r"[0-9]{2}-[0-9]{2}", value, re.ASCII) else ""
+    try:
+        day = date.fromisoformat(f"2001-{text}")
+    except ValueError:
+        raise ValueError(f'{value!r} is not a day that every year has, such as "07-01"') from None
+    return day.month, day.day
+
+
+def _window(value: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    if not isinstance(value, dict) or set(value) != {"from", "until"}:
+        raise ValueError('expected { from = "09-01", until = "12-31" }, days of the year before the insured year')
+    start, end = _month_day(value["from"]), _month_day(value["until"])
+    if start > end:
+        raise ValueError(f"the window ends on {value['until']}, before it begins on {value['from']}")
+    return start, end
+
+
+def _hotline(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{3,5}|0[0-9]{2,3}-?[0-9]{7,8}", value, re.ASCII):
+        raise ValueError(f'{value!r} is not a telephone number such as "12393" or "0311-88166009"')
+    return value
+
+
+def _contribution_base(value: Any) -> tuple[int, int | None]:
+    read = _table("limits", ("floor", "cap"), _or_none(_money))(value)
+    floor, cap = read.get("floor") or 0, read.get("cap")
+    if cap is not None and cap < floor:
+        raise ValueError(f"the cap {value['cap']} is below the floor {value['floor']}")
+    return floor, cap
 
 
 def _ratio_or_by_class(value: Any) -> dict[str, dict[str, Decimal]]:
@@ -217,6 +301,11 @@ def _retiree_credit(value: Any) -> tuple[tuple[int, str, int], ...]:
     return tuple(sorted(rows))
 
 
+def _or_as_employee(value: Any) -> int | None:
+    """Fen a month, or None where the flexible worker is credited like an employee."""
+    return None if value == "as_employee" else _money(value)
+
+
 def _anything(value: Any) -> Any:
     return value
 
@@ -225,7 +314,10 @@ MONEY = Kind("money", _money)
 MONEY_OR_NONE = Kind("money or none", _or_none(_money))
 RATIO = Kind("ratio", _ratio)
 YES_OR_NO = Kind("yes or no", _yes_or_no)
-COUNT_OR_NONE = Kind("count or none", _or_none(_count(0, 1000)))
+PEOPLE_OR_NONE = Kind("count or none", _or_none(_count(1, 20)))
+MONTHS = Kind("months", _count(0, 12))
+REWARD = Kind("money", _money_to(100_000))
+CLOCK = Kind("time of day", _clock)
 
 PARAMETERS: Mapping[str, Kind] = {
     "outpatient_deductible_mode": Kind("word", _word("none", "annual", "annual_by_level_difference", "per_visit_day")),
@@ -247,13 +339,13 @@ PARAMETERS: Mapping[str, Kind] = {
     "mutual_aid_area": Kind("word", _word("pooling_area", "province", "nation")),
     "mutual_aid_use_types": Kind("words", _words(*USES)),
     "mutual_aid_effective_delay_days": Kind("days", _count(0, 366)),
-    "max_beneficiaries_per_authoriser": COUNT_OR_NONE,
-    "max_lifetime_beneficiaries": COUNT_OR_NONE,
-    "max_authorisers_per_beneficiary": COUNT_OR_NONE,
-    "max_authorisers_per_settlement": COUNT_OR_NONE,
+    "max_beneficiaries_per_authoriser": PEOPLE_OR_NONE,
+    "max_lifetime_beneficiaries": Kind("count or none", _or_none(_count(1, 50))),
+    "max_authorisers_per_beneficiary": PEOPLE_OR_NONE,
+    "max_authorisers_per_settlement": PEOPLE_OR_NONE,
     "roles_exclusive": YES_OR_NO,
-    "authoriser_excluded_groups": Kind("words", _words("publicly_funded", "province_level")),
-    "authoriser_balance_floor": MONEY,
+    "authoriser_excluded_groups": Kind("words", _words("publicly_funded", "province_level", "chronic_patient")),
+    "authoriser_balance_floor": Kind("money", _money_to(5_000)),
     "authoriser_reserve_ratio": RATIO,
     "authoriser_account_part": Kind("word", _word("whole", "prior_years")),
     "settlement_cap_per_member": MONEY_OR_NONE,
@@ -275,14 +367,67 @@ PARAMETERS: Mapping[str, Kind] = {
     "face_check_min_age_years": Kind("count", _count(0, 18)),
     "guardian_consent_below_age_years": Kind("count", _count(14, 14)),
     "adult_age_years": Kind("count", _count(18, 18)),
-    "family_account_max_members": COUNT_OR_NONE,
-    "family_account_max_binders_per_member": COUNT_OR_NONE,
+    "family_account_max_members": Kind("count", _count(1, 10)),
+    "family_account_max_binders_per_member": PEOPLE_OR_NONE,
     "family_account_binder_window": Kind("word", _word("total", "calendar_month", "none")),
-    "payable_premium_schemes": Kind("words", _words("resident", "ltc", "city_supplement", "commercial")),
+    "payable_premium_schemes": Kind("words", _words(*SCHEMES)),
     "premium_partial_payment": YES_OR_NO,
-    "resident_premium": Kind("table of money", _money_table),
+    "resident_premium": Kind("money by class of resident", _premiums),
     "active_credit_ratio": RATIO,
     "retiree_credit": Kind("list of credits", _retiree_credit),
     "inpatient_deductible": Kind("table", _anything),
     "inpatient_ratio_bands": Kind("table", _anything),
+    "credential_one_per_person": YES_OR_NO,
+    "credential_offline_fallback_hours": Kind("hours", _count(0, 168)),
+    "payment_password_digits": Kind("count", _count(6, 6)),
+    "face_check_alternative_required": YES_OR_NO,
+    "face_sample_retention_days": Kind("days", _count(0, 30)),
+    "family_account_relation_caps": Kind("count by relation", _table("counts", RELATIONS, _count(1, 10))),
+    "family_account_monthly_bind_limit": Kind("count or none", _or_none(_count(1, 10))),
+    "family_account_rebind_wait_days": Kind("days", _count(0, 180)),
+    "family_account_binding_routes": Kind("words", _words(*ROUTES)),
+    "family_account_required_documents": Kind("words by route", _table("documents", ROUTES, _words(*DOCUMENTS))),
+    "family_account_unbind_by": Kind("words", _words("binder", "member")),
+    "family_account_label_means": Kind("word", _word("code_only", "mutual_aid")),
+    "presentation_purpose_required": YES_OR_NO,
+    "pool_transfer_per_month": Kind("count or none", _or_none(_count(1, 31))),
+    "pool_members_may_fund": YES_OR_NO,
+    "dormant_freeze_months": Kind("count or none", _or_none(_count(1, 120))),
+    "wallet_mode": Kind("word", _word("none", "transfer", "quota")),
+    "wallet_daily_transfers": Kind("count", _count(0, 10)),
+    "wallet_transfer_max": Kind("money", _money_to(10_000)),
+    "wallet_closed_from": CLOCK,
+    "wallet_closed_to": CLOCK,
+    "wallet_accept_deadline": CLOCK,
+    "wallet_one_pending": YES_OR_NO,
+    "wallet_quota_frozen": YES_OR_NO,
+    "clearing_period": Kind("word", _word("monthly")),
+    "resident_premium_window": Kind("window", _window),
+    "premium_max_balance_ratio": RATIO,
+    "premium_balance_floor": Kind("money by scheme", _table("amounts", SCHEMES, _money_to(100_000))),
+    "average_pension": MONEY_OR_NONE,
+    "flexible_credit": Kind("money or as_employee", _table("credits", ("active", "retired"), _or_as_employee)),
+    "contribution_base": Kind("floor and cap", _contribution_base),
+    "medical_year_start": Kind("day of the year", _month_day),
+    "employee_grace_months": MONTHS,
+    "employee_wait_months": MONTHS,
+    "employee_first_wait_months": MONTHS,
+    "resident_fixed_wait_months": Kind("months", _count(0, 6)),
+    "resident_variable_wait_per_year": Kind("months", _count(0, 2)),
+    "resident_first_lapsed_year_counts": YES_OR_NO,
+    "resident_min_wait_after_4_years": MONTHS,
+    "lifetime_benefit_years": Kind("years or none", _table("years", ("male", "female", "actual"), _or_none(_count(0, 40)))),
+    "continuity_reward_yuan": REWARD,
+    "zero_claim_reward_yuan": REWARD,
+    "reward_ceiling_ratio": RATIO,
+    "remote_temporary_filing_months": Kind("months", _count(6, 12)),
+    "intra_province_filing_required": YES_OR_NO,
+    "chronic_cross_province_list": Kind("words", _words(*CHRONIC)),
+    "catalogue_excluded_items": Kind("words", _words(*EXCLUDED)),
+    "tax_illness_threshold": Kind("money", _money_to(100_000)),
+    "tax_illness_cap": Kind("money", _money_to(1_000_000)),
+    "tax_computed_per_person": YES_OR_NO,
+    "supervision_stop_months_min": Kind("months", _count(3, 12)),
+    "supervision_stop_months_max": Kind("months", _count(3, 12)),
+    "hotline": Kind("telephone number", _hotline),
 }

@@ -275,7 +275,7 @@ def test_the_story_shows_every_payer_every_time(loaded: Database, gateway: str) 
     standing = said.rsplit(" ", 1)[1]
     with loaded.reading(wall_clock(), BY) as tx:
         found = told.told(tx, standing)
-    own = next(payer.fen for payer in found.payers if payer.who == "本人个人账户")
+    own = next(payer.fen for payer in found.payers if payer.name == "本人的个人账户")
     assert {key: holds(loaded, key) for key in story.KEPT} == {**before, story.FATHER: before[story.FATHER] - own}
     assert "上一次演示留下的结算" in said
 
@@ -322,13 +322,13 @@ def test_a_settlement_is_told_from_what_was_stored(loaded: Database, gateway: st
     assert sum(payer.fen for payer in found.payers) == found.total
     page = "\n".join(told.sentences(found))
     assert "王建国" not in page
-    assert "本人个人账户  138.00 元" in page
+    assert "本人的个人账户  138.00 元" in page
     own = next(line for line in found.lines if line.what == "own")
     assert own.rule_name == "先用自己的账户"
     assert f"武汉市“先用自己的账户”，{told.since(own.since)}起" in page
     assert own.source in page
     plain = told.as_plain(found)
-    assert (plain["total"], plain["payers"][0]) == ("138.00", {"who": "本人个人账户", "amount": "138.00"})
+    assert (plain["total"], plain["payers"][0]) == ("138.00", {"who": "本人的个人账户", "amount": "138.00"})
 
 
 def test_a_refund_tells_the_settlement_that_it_returned(loaded: Database, gateway: str) -> None:
@@ -353,7 +353,7 @@ def test_an_unknown_number_is_refused_in_words(loaded: Database, number: str) ->
 
 
 def test_columns_line_up_whatever_the_script() -> None:
-    rows = [told.Payer("现金", 1_00), told.Payer("A·乙", 12_345_67)]
+    rows = [told.Payer("cash", "现金", 1_00), told.Payer("family", "A·乙", 12_345_67)]
     widths = {told.width(line) for line in told.table(rows, 12_346_67)}
     assert len(widths) == 1
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from mulaid import refs
 from mulaid.calendar import stamp, wall_clock
-from mulaid.db import Actor, Database, Row, Tx
+from mulaid.db import Actor, Database, Tx
 from mulaid.money import Fen, yuan
 from mulaid.people import enrolment
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.identity import mask_name
-from mulaid.policy.explain import INVERSE, Line, cautions
+from mulaid.policy.explain import Line, cautions
 from mulaid.policy.explain import explain as explained
 from mulaid.policy.split import Step
 from mulaid.proof.verify import Packs
@@ -24,19 +24,12 @@ from mulaid.serve import installation
 from mulaid.settings import Settings
 from mulaid.settlement import pay
 from mulaid.settlement.visit import find_institution
+from mulaid.settlement.whose import CASH, Payer, payers
 
 Say = Callable[[str], None]
 BY = Actor("explain", "cli")
 CONFIDENCES = {"high": "依据充分", "medium": "依据较好", "low": "依据不足"}
 MARK = "  "
-
-
-@dataclass(frozen=True, slots=True)
-class Payer:
-    """One who paid: in words, with the part in fen."""
-
-    who: str
-    fen: Fen
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,34 +91,11 @@ def told(tx: Tx, settlement: str) -> Told:
     )
 
 
-def payers(row: Row | Mapping[str, Fen], steps: Sequence[Step]) -> Iterator[Payer]:
-    """Who paid how much, the funds first; who paid nothing is left out, but cash is always told."""
-    aided = [
-        (f"{INVERSE[step.detail['relation']]}（{step.detail['giver']}）的个人账户", step.fen)
-        for step in steps
-        if step.what == "aid"
-    ]
-    names = [who for who, _ in aided]
-    for place, (who, fen) in enumerate(aided):
-        # Brother and sister look the same under a mask; the order is that of the sentences below.
-        if names.count(who) > 1:
-            aided[place] = (f"{who}（第 {names[: place + 1].count(who)} 位）", fen)
-    parts = (
-        ("医保统筹基金", row["pool"]),
-        ("大额补助", row["supplement"]),
-        ("本人当年账户", row["current_year"]),
-        ("本人个人账户", row["account"]),
-        *aided,
-    )
-    yield from (Payer(who, fen) for who, fen in parts if fen)
-    yield Payer("现金", row["cash"])
-
-
 def as_plain(found: Told) -> dict[str, Any]:
     """The same as JSON types; amounts are texts in yuan."""
     body = asdict(found)
     body["total"] = yuan(found.total)
-    body["payers"] = [{"who": payer.who, "amount": yuan(payer.fen)} for payer in found.payers]
+    body["payers"] = [{"who": payer.name, "amount": yuan(payer.fen)} for payer in found.payers]
     body["lines"] = [{**asdict(line), "fen": yuan(line.fen), "rule_name": line.rule_name} for line in found.lines]
     for line in body["lines"]:
         line["amount"] = line.pop("fen")
@@ -151,11 +121,11 @@ def sentences(found: Told) -> Iterator[str]:
 
 def table(rows: Sequence[Payer], total: Fen) -> Iterator[str]:
     """Who paid, aligned, with the sum under a rule."""
-    every = [*rows, Payer("合计", total)]
-    left = max(width(row.who) for row in every)
+    every = [*rows, Payer(CASH, "合计", total)]
+    left = max(width(row.name) for row in every)
     right = max(len(yuan(row.fen)) for row in every)
     for row in rows:
-        yield f"{MARK}{padded(row.who, left)}  {yuan(row.fen):>{right}} 元"
+        yield f"{MARK}{padded(row.name, left)}  {yuan(row.fen):>{right}} 元"
     yield f"{MARK}{'─' * (left + right + 5)}"
     yield f"{MARK}{padded('合计', left)}  {yuan(total):>{right}} 元"
 

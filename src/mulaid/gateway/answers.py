@@ -18,12 +18,17 @@ from mulaid.gateway.dialect import Amount, Profile
 from mulaid.money import Fen
 from mulaid.people.enrolment import Enrolment, Person
 from mulaid.people.identity import age_on
-from mulaid.settlement.pay import Settled
+from mulaid.settlement.pay import RESIDENT_SERIOUS, Settled
 from mulaid.settlement.visit import Institution, SplitLine
 
 NOTHING = Amount(0)
 NO_LIMIT = Decimal("999999.000000")
-FUNDS = {"310100": "职工基本医疗保险统筹基金", "390100": "城乡居民基本医疗保险基金", "330100": "大额医疗费用补助基金"}
+FUNDS = {
+    "310100": "职工基本医疗保险统筹基金",
+    "390100": "城乡居民基本医疗保险基金",
+    "330100": "大额医疗费用补助基金",
+    RESIDENT_SERIOUS: "城乡居民大病保险资金",
+}
 ACCOUNT_FUND, ACCOUNT_NAME = "310200", "职工基本医疗保险个人账户基金"
 STATUS_CODES = {"normal": "1", "suspended": "2", "lapsed_waiting": "2", "ended": "4", "moved": "4"}
 RATIO = Decimal("0.0001")
@@ -93,7 +98,8 @@ def settlement(settled: Settled, profile: Profile, at: datetime, *, final: bool)
     info |= _clearing(bill.institution, final=final)
     info |= {"invono": "", "exp_content": ""}
     detail = [(decision.pool_fund, FUNDS[decision.pool_fund], decision.pool)]
-    detail.append(("330100", FUNDS["330100"], decision.supplement))
+    detail.append(("330100", FUNDS["330100"], decision.supplement + _large_amount(settled)))
+    detail.append((RESIDENT_SERIOUS, FUNDS[RESIDENT_SERIOUS], decision.serious - _large_amount(settled)))
     detail.append((ACCOUNT_FUND, ACCOUNT_NAME, decision.accounts))
     return {"setlinfo": info, "setldetail": [_fund_row(settled, *row) for row in detail if row[2]]}
 
@@ -112,8 +118,8 @@ def _money(settled: Settled, profile: Profile) -> dict[str, Any]:
         "pool_prop_selfpay": _pool_ratio(settled),
         "cvlserv_pay": NOTHING,
         "hifes_pay": NOTHING,
-        "hifmi_pay": NOTHING,
-        "hifob_pay": Amount(decision.supplement),
+        "hifmi_pay": Amount(decision.serious - _large_amount(settled)),
+        "hifob_pay": Amount(decision.supplement + _large_amount(settled)),
         "hifdm_pay": NOTHING,
         "maf_pay": NOTHING,
         "oth_pay": NOTHING,
@@ -123,8 +129,13 @@ def _money(settled: Settled, profile: Profile) -> dict[str, Any]:
         "psn_cash_pay": Amount(decision.cash),
         "hosp_part_amt": NOTHING,
         "balc": Amount(settled.own_balance_after),
-        "acct_mulaid_pay": Amount(decision.aid_total),
+        "acct_mulaid_pay": Amount(decision.mutual_aid),
     }
+
+
+def _large_amount(settled: Settled) -> Fen:
+    """Serious-illness money of employees, which their large-amount fund pays."""
+    return settled.decision.serious if settled.facts.patient.employee else 0
 
 
 def _pool_ratio(settled: Settled) -> Decimal:

@@ -42,18 +42,24 @@ create table enrolment (
     check ((scheme = '390') = (base = 'resident'))
 );
 
--- The year's sums of one person: what deductibles, bands and caps count. `version` moves with every settlement.
+-- The year's sums of one person: what deductibles, bands and caps count; inpatient care counts apart. `self_paid` is what the person
+-- bore within the catalogue, the base of serious illness and of the tax deduction. `version` moves with every settlement.
 create table insured_year (
-    book       integer  not null,
-    person     uuid     not null,
-    year       smallint not null,
-    in_policy  bigint   not null default 0,
-    fund       bigint   not null default 0,
-    supplement bigint   not null default 0,
-    deductible bigint   not null default 0,
-    version    bigint   not null default 0,
+    book                 integer  not null,
+    person               uuid     not null,
+    year                 smallint not null,
+    in_policy            bigint   not null default 0,
+    fund                 bigint   not null default 0,
+    supplement           bigint   not null default 0,
+    deductible           bigint   not null default 0,
+    admissions           smallint not null default 0,
+    inpatient_in_policy  bigint   not null default 0,
+    inpatient_fund       bigint   not null default 0,
+    self_paid            bigint   not null default 0,
+    serious              bigint   not null default 0,
+    version              bigint   not null default 0,
     primary key (book, person, year),
-    check (least(in_policy, fund, supplement, deductible) >= 0)
+    check (least(in_policy, fund, supplement, deductible, admissions, inpatient_in_policy, inpatient_fund, self_paid, serious) >= 0)
 ) with (fillfactor = 80);
 
 -- Kinship as registered, one-directional rows: `other` is the `relation` of `person`.

@@ -55,23 +55,27 @@ create table sign_in (
     primary key (book, institution, sign_no)
 );
 
--- use: outpatient, pharmacy
+-- A stay in hospital begins with the day of admission and ends with that of discharge.
 create table visit (
     book        integer     not null,
     id          uuid        not null,
     person      uuid        not null,
     institution text        not null references institution (code),
-    use         text        not null check (use in ('outpatient', 'pharmacy')),
+    use         text        not null check (use in ('outpatient', 'pharmacy', 'inpatient')),
     number      text        not null,
     begun_on    date        not null,
+    ended_on    date,
     insutype    text        not null,
     med_type    text        not null default '',
+    disease     text        not null default '',
     presenter   uuid,
     chosen      uuid,
     info        json,
     opened_at   timestamptz not null,
     cancelled_at timestamptz,
-    primary key (book, id)
+    version     integer     not null default 1,
+    primary key (book, id),
+    check (ended_on >= begun_on)
 );
 
 create table fee_line (
@@ -95,14 +99,16 @@ create table fee_line (
 );
 
 create function settlement_holds(
-    total bigint, pool bigint, supplement bigint, current_year bigint, account bigint, aid bigint, cash bigint,
-    deductible bigint, counted bigint, pays boolean) returns boolean
+    total bigint, pool bigint, supplement bigint, serious bigint, current_year bigint, account bigint, household bigint, aid bigint,
+    wallet bigint, cash bigint, deductible bigint, counted bigint, self_paid bigint, pays boolean) returns boolean
     language plpgsql immutable parallel safe
 as $$
 begin
-    return pool + supplement + current_year + account + aid + cash = total
-       and case when pays then least(pool, supplement, current_year, account, aid, cash, deductible, counted) >= 0
-                else greatest(pool, supplement, current_year, account, aid, cash, deductible, counted) <= 0 end;
+    return pool + supplement + serious + current_year + account + household + aid + wallet + cash = total
+       and case when pays then least(pool, supplement, serious, current_year, account, household, aid, wallet, cash, deductible, counted,
+                                     self_paid) >= 0
+                else greatest(pool, supplement, serious, current_year, account, household, aid, wallet, cash, deductible, counted,
+                              self_paid) <= 0 end;
 end $$;
 
 -- A settlement and what it rests on. A refund is a settlement of its own with `refunds` set and all amounts negative.
@@ -116,17 +122,23 @@ create table settlement (
     msgid         text        not null,
     batch         text        not null,
     service_date  date        not null,
+    year          smallint    not null,
     business_date date        not null,
     settled_at    timestamptz not null,
     total         bigint      not null,
     pool          bigint      not null,
     supplement    bigint      not null,
+    serious       bigint      not null,
     current_year  bigint      not null,
     account       bigint      not null,
+    household     bigint      not null,
     aid           bigint      not null,
+    wallet        bigint      not null,
     cash          bigint      not null,
     deductible    bigint      not null,
     counted       bigint      not null,
+    self_paid     bigint      not null,
+    admission     smallint,
     facts         json        not null,
     steps         json        not null,
     packs         json        not null,
@@ -136,7 +148,8 @@ create table settlement (
     refunds       uuid,
     refunded_by   uuid,
     primary key (book, id),
-    check (settlement_holds(total, pool, supplement, current_year, account, aid, cash, deductible, counted, refunds is null))
+    check (settlement_holds(total, pool, supplement, serious, current_year, account, household, aid, wallet, cash, deductible, counted,
+                            self_paid, refunds is null))
 );
 create unique index settlement_live on settlement (book, visit, batch) where refunds is null and refunded_by is null;
 create unique index settlement_refund on settlement (book, refunds) where refunds is not null;

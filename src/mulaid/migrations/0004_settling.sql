@@ -2,8 +2,6 @@
 -- `settlement_record` carries the decision out, all of it or nothing. Neither holds a rule of the law.
 set local search_path = mulaid, public;
 
-alter table visit add column version integer not null default 1;
-
 -- A giver's side of an authorisation as one line of fields joined by `|`, in the order that mulaid.settlement.pay reads: text that is
 -- cheap to make here and to read there. Nulls are empty.
 create function giver_line(
@@ -29,12 +27,13 @@ create function settlement_gather(
     p_book integer, p_person uuid, p_visit uuid, p_batch text, p_institution text, p_on date,
     p_token bytea, p_at timestamptz, p_lock boolean,
     out stored boolean, out nonce text, out problem text, out problem_fact text,
-    out service_date date, out portions text, out givers text,
+    out service_date date, out year smallint, out portions text, out givers text,
     out region text, out base text, out status text, out retired_on date, out family_doctor boolean,
     out account bigint, out current_year bigint, out in_policy bigint, out fund bigint, out supplement bigint, out deductible bigint,
+    out admissions smallint, out inpatient_in_policy bigint, out inpatient_fund bigint, out self_paid bigint, out serious bigint,
     out deducted boolean, out year_version bigint, out own_no bigint, out current_no bigint,
     out name bytea, out document bytea, out document_kind text, out gender text, out nation text, out born date,
-    out insutype text, out psn_type text, out med_type text, out presenter uuid, out visit_version integer)
+    out insutype text, out psn_type text, out med_type text, out presenter uuid, out visit_version integer, out use text, out disease text)
     language plpgsql
 as $$
 declare
@@ -47,7 +46,7 @@ begin
     end if;
     service_date := p_on;
     if p_visit is not null then
-        select x.person, x.institution, x.cancelled_at, x.begun_on, x.version, x.presenter, x.chosen, x.med_type,
+        select x.person, x.institution, x.cancelled_at, x.begun_on, x.ended_on, x.version, x.presenter, x.chosen, x.med_type, x.use, x.disease,
                (select s.id from mulaid.settlement s where s.book = p_book and s.visit = p_visit and s.batch = p_batch
                    and s.refunds is null and s.refunded_by is null) as live,
                (select string_agg(concat(f.tag, '|', f.a, '|', f.b, '|', f.c, '|', f.d), E'\n' order by f.tag)
@@ -60,7 +59,9 @@ begin
         if v.cancelled_at is not null then problem := 'visit.cancelled'; return; end if;
         if v.live is not null then problem := 'settlement.already'; problem_fact := v.live; return; end if;
         if v.lines is null then problem := 'settlement.no_lines'; return; end if;
-        service_date := v.begun_on; presenter := v.presenter; chosen := v.chosen; med_type := v.med_type; visit_version := v.version;
+        -- A stay belongs to the day it ends; a bill made before that day, to the day of the bill.
+        service_date := case when v.use = 'inpatient' then coalesce(v.ended_on, (p_at at time zone 'Asia/Shanghai')::date) else v.begun_on end;
+        presenter := v.presenter; chosen := v.chosen; med_type := v.med_type; visit_version := v.version; use := v.use; disease := v.disease;
         portions := v.lines;
     end if;
     if p_token is not null then
@@ -74,9 +75,10 @@ begin
         end if;
         presenter := t.presenter; chosen := coalesce(t.chosen, chosen);
     end if;
+    year := extract(year from service_date);
     if p_lock then
         perform 1 from mulaid.insured_year x
-          where x.book = p_book and x.person = p_person and x.year = extract(year from service_date)::smallint for update;
+          where x.book = p_book and x.person = p_person and x.year = settlement_gather.year for update;
         -- In the order in which everybody takes purses, so that two families who pay for each other cannot wait for each other.
         for g in
             select p_book as book, p_person as holder, own_kind as kind from unnest(array[1, 2]) as own_kind
@@ -91,18 +93,24 @@ begin
            e.scheme, e.psn_type, e.region, e.base, e.status, e.retired_on, e.family_doctor,
            coalesce(own.balance, 0), coalesce(own.last_no, 0), coalesce(cur.balance, 0), coalesce(cur.last_no, 0),
            coalesce(y.in_policy, 0), coalesce(y.fund, 0), coalesce(y.supplement, 0), coalesce(y.deductible, 0), coalesce(y.version, 0),
-           exists (select 1 from mulaid.settlement s
-                    where s.book = p_book and s.person = p_person and s.service_date = settlement_gather.service_date
-                      and s.institution = p_institution and s.deductible > 0 and s.refunded_by is null)
+           coalesce(y.admissions, 0), coalesce(y.inpatient_in_policy, 0), coalesce(y.inpatient_fund, 0), coalesce(y.self_paid, 0),
+           coalesce(y.serious, 0),
+           case when settlement_gather.use = 'inpatient'
+                then exists (select 1 from mulaid.settlement s where s.book = p_book and s.visit = p_visit and s.refunds is null
+                                and s.refunded_by is null)
+                else exists (select 1 from mulaid.settlement s
+                              where s.book = p_book and s.person = p_person and s.service_date = settlement_gather.service_date
+                                and s.institution = p_institution and s.deductible > 0 and s.refunded_by is null) end
       into name, document, document_kind, gender, nation, born, insutype, psn_type, region, base, status, retired_on, family_doctor,
-           account, own_no, current_year, current_no, in_policy, fund, supplement, deductible, year_version, deducted
+           account, own_no, current_year, current_no, in_policy, fund, supplement, deductible, year_version,
+           admissions, inpatient_in_policy, inpatient_fund, self_paid, serious, deducted
       from mulaid.person x
       left join mulaid.enrolment e on e.book = p_book and e.person = p_person and e.valid_from <= settlement_gather.service_date
                                   and (e.valid_to is null or e.valid_to >= settlement_gather.service_date)
       left join mulaid.purse own on own.book = p_book and own.holder = p_person and own.kind = 1
       left join mulaid.purse cur on cur.book = p_book and cur.holder = p_person and cur.kind = 2
       left join mulaid.insured_year y on y.book = p_book and y.person = p_person
-                                     and y.year = extract(year from settlement_gather.service_date)::smallint
+                                     and y.year = settlement_gather.year
      where x.book = p_book and x.id = p_person;
     if region is null then problem := 'people.not_enrolled'; problem_fact := service_date; return; end if;
     -- Givers of the patient's own book in one look, all others one by one.
@@ -144,7 +152,7 @@ create function settlement_record(
     p_book integer, p_id uuid, p_visit uuid, p_new_visit boolean, p_visit_version integer, p_person uuid, p_institution text,
     p_infno text, p_msgid text, p_batch text, p_number text, p_insutype text, p_med_type text,
     p_on date, p_day date, p_at timestamptz, p_amounts bigint[], p_facts text, p_steps text, p_packs text,
-    p_year_version bigint, p_presenter uuid, p_actor text, p_audit uuid, p_news uuid,
+    p_year smallint, p_year_version bigint, p_admission smallint, p_presenter uuid, p_actor text, p_audit uuid, p_news uuid,
     p_accounts text[], p_fens bigint[], p_kinds text[],
     p_draw_books integer[], p_draw_holders uuid[], p_draw_kinds smallint[], p_draw_fens bigint[], p_draw_keeps bigint[],
     p_draw_nos bigint[], p_draw_journals uuid[], p_aids uuid[], p_aid_versions integer[], p_aid_fens bigint[]) returns text
@@ -164,11 +172,20 @@ begin
         perform 1 from mulaid.visit v where v.book = p_book and v.id = p_visit and v.version = p_visit_version and v.cancelled_at is null for share;
         if not found then raise exception 'visit' using errcode = 'ML001'; end if;
     end if;
-    insert into mulaid.insured_year as y (book, person, year, in_policy, fund, supplement, deductible, version)
-    values (p_book, p_person, extract(year from p_on), p_amounts[9], p_amounts[2], p_amounts[3], p_amounts[8], 1)
+    -- p_admission: null outside a hospital stay, 1 with the first bill of a stay, 0 with its further ones.
+    insert into mulaid.insured_year as y (book, person, year, in_policy, fund, supplement, deductible, admissions, inpatient_in_policy,
+                                          inpatient_fund, self_paid, serious, version)
+    values (p_book, p_person, p_year,
+            case when p_admission is null then p_amounts[9] else 0 end, case when p_admission is null then p_amounts[2] else 0 end,
+            case when p_admission is null then p_amounts[3] else 0 end, case when p_admission is null then p_amounts[8] else 0 end,
+            coalesce(p_admission, 0), case when p_admission is null then 0 else p_amounts[9] end,
+            case when p_admission is null then 0 else p_amounts[2] + p_amounts[3] end, p_amounts[13], p_amounts[10], 1)
     on conflict (book, person, year) do update
        set in_policy = y.in_policy + excluded.in_policy, fund = y.fund + excluded.fund, supplement = y.supplement + excluded.supplement,
-           deductible = y.deductible + excluded.deductible, version = y.version + 1
+           deductible = y.deductible + excluded.deductible, admissions = y.admissions + excluded.admissions,
+           inpatient_in_policy = y.inpatient_in_policy + excluded.inpatient_in_policy,
+           inpatient_fund = y.inpatient_fund + excluded.inpatient_fund, self_paid = y.self_paid + excluded.self_paid,
+           serious = y.serious + excluded.serious, version = y.version + 1
      where y.version = p_year_version;
     if not found then raise exception 'insured_year' using errcode = 'ML001'; end if;
     for i in 1 .. coalesce(cardinality(p_draw_books), 0) loop
@@ -182,12 +199,12 @@ begin
     end loop;
     insert into mulaid.journal (book, id, cause, accounts, fens, kinds, settlement, business_date, recorded_at)
     values (p_book, p_id, 'settlement', p_accounts, p_fens, p_kinds, p_id, p_day, p_at);
-    insert into mulaid.settlement (book, id, visit, person, institution, infno, msgid, batch, service_date, business_date, settled_at,
-                            total, pool, supplement, current_year, account, aid, cash, deductible, counted,
-                            facts, steps, packs, journals, journal_books, presenter)
-    values (p_book, p_id, p_visit, p_person, p_institution, p_infno, p_msgid, p_batch, p_on, p_day, p_at,
-            p_amounts[1], p_amounts[2], p_amounts[3], p_amounts[4], p_amounts[5], p_amounts[6], p_amounts[7], p_amounts[8], p_amounts[9],
-            p_facts::json, p_steps::json, p_packs::json, journals, books, p_presenter);
+    insert into mulaid.settlement (book, id, visit, person, institution, infno, msgid, batch, service_date, year, business_date, settled_at,
+                            total, pool, supplement, serious, current_year, account, household, aid, wallet, cash, deductible, counted,
+                            self_paid, admission, facts, steps, packs, journals, journal_books, presenter)
+    values (p_book, p_id, p_visit, p_person, p_institution, p_infno, p_msgid, p_batch, p_on, p_year, p_day, p_at,
+            p_amounts[1], p_amounts[2], p_amounts[3], p_amounts[10], p_amounts[4], p_amounts[5], p_amounts[11], p_amounts[6], p_amounts[12],
+            p_amounts[7], p_amounts[8], p_amounts[9], p_amounts[13], p_admission, p_facts::json, p_steps::json, p_packs::json, journals, books, p_presenter);
     insert into mulaid.audit (book, id, at, actor, act, subject, behalf_of, purpose, place)
     values (p_book, p_audit, p_at, p_actor, 'settle', p_id, p_person, p_infno, p_institution);
     insert into mulaid.outbox (book, id, at, topic, body) values (p_book, p_news, p_at, 'settled', json_build_object('settlement', p_id));

@@ -31,7 +31,7 @@ def _tell(tx: Tx, settlement: UUID, messages: Messages) -> None:
     place = find_institution(tx, row["institution"])
     name = place.name if place else row["institution"]
     refund = row["refunds"] is not None
-    funds, accounts = row["pool"] + row["supplement"], row["current_year"] + row["account"]
+    funds, accounts = row["pool"] + row["supplement"] + row["serious"], row["current_year"] + row["account"]
     verb = "退费" if refund else "结算"
     text = (
         f"您在{name}{verb} {yuan(abs(row['total']))} 元：医保基金 {yuan(abs(funds))} 元，您的个人账户 {yuan(abs(accounts))} 元，"

@@ -32,8 +32,9 @@ from mulaid.settlement.visit import SQL, Institution, SplitLine, store_lines
 
 Key = tuple[int, str, str, str]
 COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
-GATHER, RECORD = Call("settlement_gather", 13), Call("settlement_record", 45)
+GATHER, RECORD = Call("settlement_gather", 13), Call("settlement_record", 47)
 ORDER_BY_BALANCE = "balance_desc_name"
+RESIDENT_SERIOUS = "390200"
 MOVED = "ML001"
 BY_BALANCE = ("balance", "authoriser_balance_floor", "authoriser_reserve_ratio")
 
@@ -65,6 +66,7 @@ class Bill:
     token: str = ""
     number: str = ""
     lines: Sequence[SplitLine] = ()
+    use: str = ""
 
 
 class Found(NamedTuple):
@@ -75,6 +77,7 @@ class Found(NamedTuple):
     problem: str | None
     problem_fact: str | None
     service_date: str
+    year: str
     portions: str
     givers: str
     region: str
@@ -88,6 +91,11 @@ class Found(NamedTuple):
     fund: str
     supplement: str
     deductible: str
+    admissions: str
+    inpatient_in_policy: str
+    inpatient_fund: str
+    self_paid: str
+    serious: str
     deducted: str
     year_version: str
     own_no: str
@@ -103,6 +111,8 @@ class Found(NamedTuple):
     med_type: str | None
     presenter: str | None
     visit_version: str | None
+    use: str | None
+    disease: str | None
 
 
 class GiverGuard(NamedTuple):
@@ -157,6 +167,18 @@ class Settled:
         """What the patient's own accounts hold afterwards: `balc` of the national interface."""
         facts, decision = self.facts, self.decision
         return facts.account + facts.current_year - decision.account - decision.current_year
+
+    @property
+    def self_paid(self) -> Fen:
+        """What the person bears within the catalogue before serious-illness money: the base of that money."""
+        return max(0, self.portion.in_policy - self.decision.pool - self.decision.supplement)
+
+    @property
+    def admission(self) -> str | None:
+        """None outside a hospital stay, 1 with the first bill of a stay, 0 with its further ones."""
+        if self.facts.use != "inpatient":
+            return None
+        return "0" if self.facts.year.deducted_here_today else "1"
 
     @property
     def portion(self) -> Portion:
@@ -218,7 +240,7 @@ def _facts(bill: Bill, found: Found, givers: tuple[Giver, ...]) -> Facts:
         portions = tuple(Portion(tag, int(a), int(b), int(c), int(d)) for tag, a, b, c, d in rows)
     return Facts(
         on=date.fromisoformat(found.service_date),
-        use="pharmacy" if bill.institution.pharmacy else "outpatient",
+        use=found.use or bill.use or ("pharmacy" if bill.institution.pharmacy else "outpatient"),
         level=bill.institution.level,
         patient=fact.Patient(
             found.region,
@@ -236,6 +258,11 @@ def _facts(bill: Bill, found: Found, givers: tuple[Giver, ...]) -> Facts:
             int(found.in_policy), int(found.fund), int(found.supplement), int(found.deductible), found.deducted == "t"
         ),
         use_accounts=bill.use_accounts,
+        admissions=int(found.admissions),
+        inpatient_in_policy=int(found.inpatient_in_policy),
+        inpatient_fund=int(found.inpatient_fund),
+        self_paid=int(found.self_paid),
+        serious=int(found.serious),
     )
 
 
@@ -312,6 +339,11 @@ def _patient(tx: Tx, person: UUID, found: Found) -> Patient:
     )
 
 
+def serious_fund(employee: bool) -> str:
+    """The fund that pays for serious illness: residents have one of their own, for employees it is the large-amount fund."""
+    return split.SUPPLEMENT if employee else RESIDENT_SERIOUS
+
+
 def packs_for(library: Library, facts: Facts) -> dict[str, Pack]:
     """The packs in force on the day of care for the patient's region and every giver's."""
     regions = {facts.patient.region, *(giver.region for giver in facts.givers)}
@@ -366,13 +398,14 @@ def record(
         _array(
             (
                 decision.total, decision.pool, decision.supplement, decision.current_year, decision.account, decision.aid_total,
-                decision.cash, decision.deductible, decision.in_policy_counted,
+                decision.cash, decision.deductible, decision.in_policy_counted, decision.serious, decision.household,
+                decision.wallet_total, settled.self_paid,
             )
         ),
         COMPACT.encode(settled.facts.as_json()),
         COMPACT.encode([step.as_json() for step in decision.steps]),
         "{" + ",".join([f'"{region}":"{pack.digest}"' for region, pack in settled.packs.items()]) + "}",
-        found.year_version, found.presenter, f"{tx.by.channel}:{tx.by.name}",
+        found.year, found.year_version, settled.admission, found.presenter, f"{tx.by.channel}:{tx.by.name}",
         str(refs.mint(book, tx.at)), str(refs.mint(book, tx.at)),
         _array(accounts), _array(fens), _array(kinds),
         *(_array(column) for column in _columns(draws)),
@@ -436,6 +469,7 @@ def _legs(settled: Settled) -> tuple[list[str], list[Fen], list[str]]:
     legs: list[tuple[str, Fen, str]] = [
         (chart.fund(decision.pool_fund, region), -decision.pool, "pool"),
         (chart.fund(split.SUPPLEMENT, region), -decision.supplement, "supplement"),
+        (chart.fund(serious_fund(settled.facts.patient.employee), region), -decision.serious, "serious"),
         (chart.purse(bill.person.id, chart.CURRENT_YEAR), -decision.current_year, "current_year"),
         (chart.purse(bill.person.id, chart.OWN), -decision.account, "own"),
     ]
@@ -511,16 +545,7 @@ def refund(
         raise Refusal("settlement.refunded")
     ref = refs.mint(book, tx.at)
     # The year and the authorisations before the purses: the order in which settlements take the same rows.
-    tx.run(
-        SQL.lessen_year,
-        book=book,
-        person=row["person"],
-        year=row["service_date"].year,
-        counted=row["counted"],
-        pool=row["pool"],
-        supplement=row["supplement"],
-        deductible=row["deductible"],
-    )
+    tx.run(SQL.lessen_year, book=book, id=settlement)
     for aid, fen in aid_of(row):
         tx.run(SQL.lessen_aid, book=book, id=aid, fen=fen)
     journals = [reverse(tx, journal, "refund", settlement=ref) for journal in _in_lock_order(tx, row)]

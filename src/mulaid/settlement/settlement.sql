@@ -12,19 +12,28 @@ update settlement set refunded_by = %(refund)s where book = %(book)s and id = %(
 
 -- add_refund --
 -- A refund is a settlement of its own, all amounts negative.
-insert into settlement (book, id, visit, person, institution, infno, msgid, batch, service_date, business_date, settled_at,
-    total, pool, supplement, current_year, account, aid, cash, deductible, counted, facts, steps, packs, journals, journal_books,
-    presenter, refunds)
-select book, %(id)s, visit, person, institution, %(infno)s, %(msgid)s, batch, service_date, %(day)s, %(at)s,
-    -total, -pool, -supplement, -current_year, -account, -aid, -cash, -deductible, -counted, facts, steps, packs,
+insert into settlement (book, id, visit, person, institution, infno, msgid, batch, service_date, year, business_date, settled_at,
+    total, pool, supplement, serious, current_year, account, household, aid, wallet, cash, deductible, counted, self_paid, admission,
+    facts, steps, packs, journals, journal_books, presenter, refunds)
+select book, %(id)s, visit, person, institution, %(infno)s, %(msgid)s, batch, service_date, year, %(day)s, %(at)s,
+    -total, -pool, -supplement, -serious, -current_year, -account, -household, -aid, -wallet, -cash, -deductible, -counted, -self_paid,
+    -admission, facts, steps, packs,
     %(journals)s, %(journal_books)s, presenter, id
 from settlement where book = %(book)s and id = %(original)s
 
 -- lessen_year --
 -- A refund gives the year its room back.
-update insured_year set in_policy = in_policy - %(counted)s, fund = fund - %(pool)s, supplement = supplement - %(supplement)s,
-    deductible = deductible - %(deductible)s, version = version + 1
-where book = %(book)s and person = %(person)s and year = %(year)s
+update insured_year y set
+    in_policy = y.in_policy - case when s.admission is null then s.counted else 0 end,
+    fund = y.fund - case when s.admission is null then s.pool else 0 end,
+    supplement = y.supplement - case when s.admission is null then s.supplement else 0 end,
+    deductible = y.deductible - case when s.admission is null then s.deductible else 0 end,
+    admissions = y.admissions - coalesce(s.admission, 0),
+    inpatient_in_policy = y.inpatient_in_policy - case when s.admission is null then 0 else s.counted end,
+    inpatient_fund = y.inpatient_fund - case when s.admission is null then 0 else s.pool + s.supplement end,
+    self_paid = y.self_paid - s.self_paid, serious = y.serious - s.serious, version = y.version + 1
+from settlement s where s.book = %(book)s and s.id = %(id)s
+  and y.book = %(book)s and y.person = s.person and y.year = s.year
 
 -- lessen_aid --
 -- And the authorisation its quota, even if it has ended since.
@@ -44,25 +53,30 @@ select subject, refused from command where book = %(book)s and door = %(door)s a
 
 -- decisions --
 -- Decisions of a book to replay, by key, a page at a time. Refunds rest on the decision they return.
-select book, id, facts, packs, total, pool, supplement, current_year, account, aid, cash, deductible, counted from settlement
+select book, id, facts, packs, total, pool, supplement, serious, current_year, account, household, aid, wallet, cash, deductible, counted,
+    self_paid from settlement
 where book = %(book)s and refunds is null and id > %(after)s order by id limit 500
 
 -- unlike_books --
 -- Settlements and refunds of a book whose amounts are not those of their journal, or of which one is missing.
 select coalesce(s.id, j.id) as id
-from (select id, total, pool, supplement, current_year, account, aid, cash from settlement where book = %(book)s) s
+from (select id, total, pool, supplement, serious, current_year, account, household, aid, wallet, cash from settlement
+      where book = %(book)s) s
 full join (
     select j.settlement as id, sum(leg.fen) filter (where leg.kind = 'bill') as total,
            coalesce(-sum(leg.fen) filter (where leg.kind = 'pool'), 0) as pool,
            coalesce(-sum(leg.fen) filter (where leg.kind = 'supplement'), 0) as supplement,
+           coalesce(-sum(leg.fen) filter (where leg.kind = 'serious'), 0) as serious,
            coalesce(-sum(leg.fen) filter (where leg.kind = 'current_year'), 0) as current_year,
            coalesce(-sum(leg.fen) filter (where leg.kind = 'own'), 0) as account,
+           coalesce(-sum(leg.fen) filter (where leg.kind = 'household'), 0) as household,
            coalesce(-sum(leg.fen) filter (where leg.kind = 'aid'), 0) as aid,
+           coalesce(-sum(leg.fen) filter (where leg.kind = 'wallet'), 0) as wallet,
            coalesce(-sum(leg.fen) filter (where leg.kind = 'cash'), 0) as cash
     from journal j, unnest(j.fens, j.kinds) as leg(fen, kind)
     where j.book = %(book)s and j.settlement is not null and 'bill' = any(j.kinds) group by 1) j on j.id = s.id
-where (s.total, s.pool, s.supplement, s.current_year, s.account, s.aid, s.cash)
-    is distinct from (j.total, j.pool, j.supplement, j.current_year, j.account, j.aid, j.cash)
+where (s.total, s.pool, s.supplement, s.serious, s.current_year, s.account, s.household, s.aid, s.wallet, s.cash)
+    is distinct from (j.total, j.pool, j.supplement, j.serious, j.current_year, j.account, j.household, j.aid, j.wallet, j.cash)
 
 -- open_visit --
 -- A registration.

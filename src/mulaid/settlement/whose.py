@@ -1,0 +1,132 @@
+"""Whose money: who pays a bill and by which rule, told alike before it is settled, with the settlement, and years later.
+
+`whose_money` asks the same gathering and the same law that a settlement uses, and records nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from mulaid.db import Tx
+from mulaid.money import Fen
+from mulaid.people.enrolment import PersonRef
+from mulaid.policy.explain import INVERSE, Line, cautions, explain
+from mulaid.policy.facts import Facts, Portion
+from mulaid.policy.pack import Library
+from mulaid.policy.split import Decision, Step
+from mulaid.settlement import pay
+from mulaid.settlement.visit import Institution
+
+FUND, OWN, FAMILY, CASH = "fund", "own", "family", "cash"
+FUND_PARTS = (("pool", "医保统筹基金"), ("supplement", "大额医疗补助"), ("serious", "大病保险"))
+OWN_PARTS = (("current_year", "本人的当年账户"), ("account", "本人的个人账户"))
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """One who pays a part of a bill: `kind` is fund, own, family or cash, `name` what people call it, `fen` never below zero."""
+
+    kind: str
+    name: str
+    fen: Fen
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The split a bill would get now: the payers add up to `total`; a line a step, with rule, source and confidence."""
+
+    total: Fen
+    payers: tuple[Payer, ...]
+    lines: tuple[Line, ...]
+    cautions: tuple[str, ...]
+    facts: Facts
+    decision: Decision
+
+
+def whose_money(
+    tx: Tx,
+    library: Library,
+    person: PersonRef,
+    institution: Institution,
+    portions: Sequence[Portion] | Fen,
+    *,
+    on: date,
+    use: str = "",
+    use_accounts: bool = True,
+) -> Told:
+    """The exact split this bill would get if it were settled at `tx.at`. A bare amount counts as wholly in policy.
+
+    Promises nothing: money may move before the bill is settled. Refuses as a settlement would: settlement.nothing_to_settle,
+    people.not_enrolled.
+    """
+    if isinstance(portions, int):
+        portions = (Portion("", portions, 0, 0, 0),)
+    bill = pay.Bill(
+        library=library,
+        institution=institution,
+        person=person,
+        infno="whose_money",
+        msgid="",
+        on=on,
+        portions=tuple(portions),
+        use_accounts=use_accounts,
+        use=use,
+    )
+    settled = pay.decide(tx, bill, pay.gather(tx, bill, None, lock=False))
+    return told(settled)
+
+
+def told(settled: pay.Settled) -> Told:
+    """A decision that was just made, settled or not."""
+    decision = settled.decision
+    lines = tuple(explain(settled.packs, decision.steps))
+    return Told(
+        total=decision.total,
+        payers=tuple(payers(amounts(decision), decision.steps)),
+        lines=lines,
+        cautions=tuple(dict.fromkeys(cautions(lines))),
+        facts=settled.facts,
+        decision=decision,
+    )
+
+
+def amounts(decision: Decision) -> dict[str, Fen]:
+    """A decision's parts by the names of a settlement's columns."""
+    return {
+        "pool": decision.pool,
+        "supplement": decision.supplement,
+        "serious": decision.serious,
+        "current_year": decision.current_year,
+        "account": decision.account,
+        "cash": decision.cash,
+    }
+
+
+def payers(amounts: Mapping[str, Fen], steps: Sequence[Step]) -> list[Payer]:
+    """Who pays how much, in the order of payment: funds, own money, each relative, cash; only cash is told when it is nothing.
+
+    `amounts` is a settlement's row, a refund's too (its signs do not matter), or `amounts` of a decision.
+    """
+    found = [Payer(FUND, name, abs(amounts[part])) for part, name in FUND_PARTS]
+    found += [Payer(OWN, name, abs(amounts[part])) for part, name in OWN_PARTS]
+    found += _family(steps)
+    return [payer for payer in found if payer.fen] + [Payer(CASH, "现金", abs(amounts["cash"]))]
+
+
+def _family(steps: Sequence[Step]) -> list[Payer]:
+    named = []
+    for step in steps:
+        if step.what == "aid":
+            named.append((f"{INVERSE[step.detail['relation']]}（{step.detail['giver']}）的个人账户", step.fen))
+        elif step.what == "household":
+            named.append(("家庭共济账户", step.fen))
+        elif step.what == "wallet":
+            named.append((f"{INVERSE[step.detail['relation']]}（{step.detail['giver']}）给的跨省额度", step.fen))
+    names = [name for name, _ in named]
+    # Brother and sister look the same under a mask; the order is that of the sentences.
+    return [
+        Payer(FAMILY, f"{name}（第 {names[: place + 1].count(name)} 位）" if names.count(name) > 1 else name, fen)
+        for place, (name, fen) in enumerate(named)
+    ]

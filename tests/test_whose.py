@@ -1,0 +1,77 @@
+"""Whose money: what is told before paying is what is settled, and asking moves nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from city import City
+from mulaid.money import parse_yuan
+from mulaid.policy.facts import Portion
+from mulaid.policy.pack import library
+from mulaid.refusal import Refusal
+from mulaid.settlement import pay
+from mulaid.settlement.visit import find_institution
+from mulaid.settlement.whose import Payer, payers, whose_money
+
+
+def asked(city: City, name: str, money: object, at: str = "H1", **more: object):
+    def work(tx):
+        place = find_institution(tx, at)
+        return whose_money(tx, library(), city.people[name], place, money, on=city.now.date(), **more)
+
+    return city.run(work)
+
+
+def count_rows(city: City) -> list[int]:
+    tables = ("journal", "entry", "settlement", "visit", "command", "audit", "outbox", "insured_year")
+    return city.run(lambda tx: [tx.one(f"select count(*) from {name}")["count"] for name in tables])
+
+
+def test_what_is_told_before_is_what_is_settled(city: City) -> None:
+    city.enrols("father", "60", base="retired")
+    city.enrols("daughter", "4000")
+    city.authorises("daughter", "father")
+    before = count_rows(city)
+    told = asked(city, "father", [Portion("", 0, parse_yuan("90"), 0, 0)])
+    assert count_rows(city) == before
+    assert [(payer.kind, payer.fen) for payer in told.payers] == [("own", 60_00), ("family", 30_00), ("cash", 0)]
+    assert "子女" in told.payers[1].name
+    assert all(line.source for line in told.lines if line.rule)
+
+    paid = city.pays("father", "90")
+    row = city.run(lambda tx: pay.find(tx, city.settlement(paid["setl_id"])))
+    assert payers(row, told.decision.steps) == list(told.payers)
+    assert (row["account"], row["aid"], row["cash"]) == (60_00, 30_00, 0)
+    city.books_balance()
+
+
+def test_a_bare_amount_counts_as_in_policy_and_the_year_counts(city: City) -> None:
+    city.enrols("father", "0", base="retired")
+    first = asked(city, "father", 1000_00)
+    assert first.payers[0] == Payer("fund", "医保统筹基金", 650_00)
+    city.pays("father", [("A", "1000")])
+    assert sum(payer.fen for payer in first.payers) == first.total == 1000_00
+
+
+def test_accounts_may_be_left_out_and_use_decides(city: City) -> None:
+    city.enrols("father", "500", base="retired")
+    told = asked(city, "father", [Portion("", 0, 0, 0, 100_00)], use_accounts=False)
+    assert [(payer.kind, payer.fen) for payer in told.payers] == [("cash", 100_00)]
+    assert asked(city, "father", 100_00, at="P1").facts.use == "pharmacy"
+    assert asked(city, "father", 100_00, use="inpatient").facts.use == "inpatient"
+
+
+@pytest.mark.parametrize("money", [0, []])
+def test_nothing_to_pay_is_refused(city: City, money: object) -> None:
+    city.enrols("father", "500", base="retired")
+    with pytest.raises(Refusal, match="nothing_to_settle"):
+        asked(city, "father", money)
+
+
+def test_a_day_without_enrolment_is_refused(city: City) -> None:
+    city.enrols("father", "500", base="retired")
+    city.now -= timedelta(days=365 * 10)
+    with pytest.raises(Refusal, match="not_enrolled"):
+        asked(city, "father", 100_00)

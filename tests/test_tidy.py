@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import mulaid
+from mulaid.policy.parameters import PARAMETERS
+from mulaid.policy.reference import reference
 from mulaid.refusal import Words, catalogue
 
 SOURCE = Path(mulaid.__file__).parent
@@ -174,6 +176,14 @@ def refusals_document(words: dict[str, Words]) -> str:
 def test_the_document_lists_exactly_the_catalogue() -> None:
     """After a change of the catalogue: `python tests/test_tidy.py` writes it anew."""
     assert (ROOT / "docs/refusals.md").read_text("utf-8") == refusals_document(catalogue())
+
+
+# The words of the law
+
+
+def test_every_parameter_of_a_pack_has_a_chinese_name_and_nothing_else_has() -> None:
+    """A new parameter gets its line in src/mulaid/policy/reference.toml."""
+    assert set(PARAMETERS) ^ set(reference()) == set()
 
 
 # Who may import whom

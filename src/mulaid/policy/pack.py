@@ -11,7 +11,7 @@ import hashlib
 import json
 import tomllib
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from mulaid.policy.parameters import PARAMETERS, plain
+from mulaid.policy.reference import reference
 from mulaid.refusal import Refusal
 
 NATION = "000000"
+INHERIT, UNKNOWN = "inherit", "unknown"
 GRADES = {"A": "high", "A-": "high", "K": "high", "B": "medium", "C": "low", "S": "low"}
 CONFIDENCES = ("high", "medium", "low")
 _META = {"region", "name", "layer", "grade", "sources"}
@@ -35,7 +37,10 @@ class PackTrouble(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One dated value: parsed for the law, plain for storage, with where it comes from."""
+    """One dated value: parsed for the law, plain for storage, with where it comes from.
+
+    A plain value of `unknown` says that nobody published what held: it has a place in time but the law cannot compute with it.
+    """
 
     value: Any
     plain: Any
@@ -65,9 +70,28 @@ class Pack:
     name: str
     values: Mapping[str, Value]
     digest: str = field(default="")
+    _known: dict[str, Any] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_known", {name: v.value for name, v in self.values.items() if v.plain != UNKNOWN})
 
     def __getitem__(self, parameter: str) -> Any:
-        return self.values[parameter].value
+        """The value in force; refuses one that nobody published, because a guess would be somebody's money."""
+        try:
+            return self._known[parameter]
+        except KeyError:
+            raise self._not_known(parameter) from None
+
+    def knows(self, *parameters: str) -> bool:
+        """Whether the law can compute with all of these on this day."""
+        return all(parameter in self._known for parameter in parameters)
+
+    def _not_known(self, parameter: str) -> Exception:
+        value = self.values.get(parameter)
+        if value is None:
+            return KeyError(parameter)
+        why = value.note.rstrip("。") or "公开文本没有写明"
+        return Refusal("policy.not_known", region=self.name, rule=reference()[parameter].zh, why=why)
 
     def as_json(self) -> str:
         """Canonical text: the digest is taken over it, `from_json` reads it back."""
@@ -79,12 +103,14 @@ class Pack:
         """A stored pack, parsed again by today's kinds."""
         body = json.loads(text)
         values = {
-            name: Value(
-                PARAMETERS[name].parse(v["value"]), v["value"], v["since"], v["region"], v["source"], v["confidence"], v["note"]
-            )
+            name: Value(_parsed(name, v["value"]), v["value"], v["since"], v["region"], v["source"], v["confidence"], v["note"])
             for name, v in body["values"].items()
         }
         return seal(Pack(body["region"], body["name"], values))
+
+
+def _parsed(parameter: str, stored: Any) -> Any:
+    return None if stored == UNKNOWN else PARAMETERS[parameter].parse(stored)
 
 
 def seal(pack: Pack) -> Pack:
@@ -100,6 +126,10 @@ class Sheet:
     name: str
     layer: str
     dated: Mapping[str, tuple[tuple[date, Value | None], ...]]
+    path: Path
+    grade: str
+    sources: Mapping[str, str]
+    cited: frozenset[str]
 
     def at(self, parameter: str, on: date) -> Value | None:
         """The sheet's own value on a date."""
@@ -109,20 +139,29 @@ class Sheet:
 
 
 class Library:
-    """All sheets of a folder, and the pack in force for any region on any date."""
+    """All sheets of a folder, and the pack in force for any region on any date.
 
-    def __init__(self, folder: Path) -> None:
-        self.sheets: dict[str, Sheet] = {}
+    `over` lends the sheets that the folder has not: a new region is tried out on top of the packs that come with the program.
+    The folder may also be the folder of one pack. `own` are the regions the folder itself speaks for.
+    """
+
+    def __init__(self, folder: Path, over: Library | None = None) -> None:
+        self.sheets: dict[str, Sheet] = dict(over.sheets) if over else {}
+        self.own: list[str] = []
         troubles: list[str] = []
-        for path in sorted(folder.glob("*/pack.toml")):
+        paths = [folder / "pack.toml"] if (folder / "pack.toml").is_file() else sorted(folder.glob("*/pack.toml"))
+        for path in paths:
             try:
                 sheet = read_sheet(path)
                 self.sheets[sheet.region] = sheet
+                self.own.append(sheet.region)
             except PackTrouble as trouble:
                 troubles += str(trouble).splitlines()
+        if not paths:
+            troubles.append(f"{folder}: no pack.toml here, nor in a folder below it")
         if NATION not in self.sheets:
             troubles.append(f"{folder}: the national layer cn/pack.toml is missing")
-        else:
+        elif NATION in self.own:
             national = self.sheets[NATION].dated
             troubles += [f"cn/pack.toml: {name}: the nation has no value" for name in PARAMETERS if name not in national]
         if troubles:
@@ -196,7 +235,9 @@ def read_sheet(path: Path) -> Sheet:
             dated[parameter] = tuple(sorted((pair for pair in read if pair), key=lambda pair: pair[0]))
     if faults:
         raise PackTrouble("\n".join(f"{label}: {fault}" for fault in faults))
-    return Sheet(region, raw["name"], layer or "", dated)
+    named = frozenset(key for rows in raw.values() if isinstance(rows, dict) for row in rows.values() for key in _keys(row))
+    grades = {key: source["grade"] for key, source in sources.items()}
+    return Sheet(region, raw["name"], layer or "", dated, path, str(raw.get("grade", "")), grades, named)
 
 
 def _layer(region: str) -> str:
@@ -209,6 +250,10 @@ def _source_faults(sources: Any) -> Iterator[str]:
             yield f"sources.{key}: title is missing"
         elif source.get("grade") not in GRADES:
             yield f"sources.{key}: grade {source.get('grade')!r} is none of {', '.join(GRADES)}"
+
+
+def _keys(row: Any) -> Sequence[str]:
+    return str(row.get("source", "")).split() if isinstance(row, dict) else ()
 
 
 def _read_value(
@@ -225,7 +270,7 @@ def _read_value(
         return None
     if extra := set(row) - {"value", "source", "confidence", "note"}:
         faults.append(f"{where}: unknown member {', '.join(sorted(extra))}")
-    keys = str(row.get("source", "")).split()
+    keys = _keys(row)
     missing = [key for key in keys if key not in sources or sources[key].get("grade") not in GRADES]
     if not keys or missing:
         faults.append(f"{where}: source {' '.join(missing) or 'missing'}: name one or more keys of [sources]")
@@ -236,13 +281,19 @@ def _read_value(
         faults.append(f"{where}: confidence {confidence!r} is none of {', '.join(CONFIDENCES)}")
     if grade == "low" and confidence != "low":
         faults.append(f"{where}: a value that rests on grade {sources[keys[0]]['grade']} has low confidence")
-    if row["value"] == "inherit":
+    if row["value"] == INHERIT:
         if region == NATION:
             faults.append(f"{where}: the nation has nothing above it to inherit from")
         return since, None
     stored = plain(row["value"])
+    if stored == UNKNOWN:
+        if region == NATION:
+            faults.append(f"{where}: the nation must know every value; a region may say unknown")
+        if not row.get("note"):
+            faults.append(f"{where}: an unknown value needs a note, the Chinese sentence that says what was not published")
+        confidence = "low"
     try:
-        value = PARAMETERS[parameter].parse(stored)
+        value = _parsed(parameter, stored)
     except ValueError as error:
         faults.append(f"{where}: {error}")
         return None

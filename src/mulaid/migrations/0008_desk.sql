@@ -1,2 +1,186 @@
--- The desk: staff, cases, evidence.
+-- The desk: staff, cases, evidence. And what the desk and people themselves rest on: holds, phones, short messages.
 set local search_path = mulaid, public;
+
+-- Reference: who works at an agency. A person has one account: `document` is the blind index of the paper that proves who it is.
+-- Two pairs of eyes give roles: a system administrator proposes, a security administrator grants. The three administrators
+-- exclude each other, and none holds a business role.
+create table staff (
+    id          text        not null primary key check (id ~ '^[a-z][a-z0-9.]{2,31}$'),
+    name        bytea       not null,
+    document    bytea       not null unique,
+    region      text        not null check (region ~ '^[0-9]{6}$'),
+    roles       text[]      not null default '{}',
+    proposed    text[],
+    proposed_by text,
+    granted_by  text,
+    added_by    text        not null,
+    added_at    timestamptz not null,
+    expires_on  date        not null,
+    disabled_at timestamptz,
+    check (roles <@ array['handler', 'checker'] or roles in (array['system'], array['security'], array['audit'])),
+    check (proposed <@ array['handler', 'checker'] or proposed in (array['system'], array['security'], array['audit'])),
+    check ((proposed is null) or (proposed_by is not null)),
+    check (granted_by is null or granted_by <> proposed_by),
+    check (roles = '{}' or granted_by is not null),
+    check (granted_by is null or granted_by <> id)
+);
+
+-- A case lives in a book of the region that decides it. `about` is what it is about (bond, authorisation, settlement, journal, or the
+-- person). `detail` holds what the effect needs, sealed. `basis` is the digest of what was decided on: detail and papers.
+create table desk_case (
+    book           integer     not null,
+    id             uuid        not null,
+    matter         text        not null,
+    region         text        not null check (region ~ '^[0-9]{6}$'),
+    state          text        not null check (state in ('open', 'taken', 'asked_for_papers', 'decided', 'checked', 'effected',
+                                                         'withdrawn', 'lapsed')),
+    person         uuid        not null,
+    applicant      uuid        not null,
+    about          uuid        not null,
+    detail         bytea       not null,
+    signals        text[]      not null default '{}',
+    opened_at      timestamptz not null,
+    opened_by      text        not null,
+    due_on         date        not null,
+    papers_due_on  date,
+    taken_by       text,
+    verdict        text        check (verdict in ('approved', 'refused')),
+    reason         text,
+    words          text,
+    basis          bytea,
+    decided_by     text,
+    decided_at     timestamptz,
+    checked_by     text,
+    checked_at     timestamptz,
+    ended_at       timestamptz,
+    version        integer     not null default 1,
+    primary key (book, id),
+    constraint maker_is_not_checker check (checked_by is null or (decided_by is not null and checked_by <> decided_by)),
+    check ((verdict is not null) = (state in ('decided', 'checked', 'effected'))),
+    check ((verdict is null) = (decided_by is null) and (verdict is null) = (basis is null) and (verdict is null) = (reason is null)),
+    check ((checked_by is not null) = (state in ('checked', 'effected'))),
+    check ((ended_at is not null) = (state in ('effected', 'withdrawn', 'lapsed'))),
+    check (taken_by is not null or state not in ('taken', 'asked_for_papers', 'decided', 'checked', 'effected')),
+    check ((papers_due_on is not null) or state <> 'asked_for_papers')
+);
+create unique index desk_case_once on desk_case (book, matter, person, about) where ended_at is null;
+create index desk_case_waiting on desk_case (book, state, due_on) where ended_at is null;
+create index desk_case_of_applicant on desk_case (book, applicant);
+
+-- What happened to a case, never changed. `no` is the version the case had afterwards.
+create table desk_event (
+    book   integer     not null,
+    file   uuid        not null,
+    no     integer     not null,
+    at     timestamptz not null,
+    actor  text        not null,
+    act    text        not null,
+    words  text        not null default '',
+    primary key (book, file, no),
+    foreign key (book, file) references desk_case (book, id)
+);
+
+-- A picture that proves something. The file lies in the store under a random name, sealed with a key of its own; without the key
+-- (deleted 90 days after the decision) nobody can read it. `about` is the application or case it belongs to.
+create table paper (
+    book        integer     not null,
+    id          uuid        not null,
+    about       uuid        not null,
+    place       smallint    not null check (place between 1 and 6),
+    kind        text        not null,
+    person      uuid        not null,
+    given_by    uuid        not null,
+    name        text        not null,
+    key         bytea,
+    picture     bytea       not null,
+    bytes       integer     not null check (bytes > 0),
+    given_at    timestamptz not null,
+    deleted_at  timestamptz,
+    primary key (book, id),
+    check ((key is null) = (deleted_at is not null))
+);
+create unique index paper_place on paper (book, about, place);
+
+-- Directory: where a picture was seen, by blind index of its cleaned content.
+create table paper_seen (
+    picture bytea not null,
+    paper   uuid  not null,
+    about   uuid  not null,
+    person  uuid  not null,
+    primary key (picture, paper)
+);
+
+-- Directory: links to look at a picture once; bound to who asked, in which session. Only the link's hash is stored.
+create table paper_link (
+    hash       bytea       not null primary key,
+    paper      uuid        not null,
+    reader     text        not null,
+    session    bytea       not null,
+    expires_at timestamptz not null,
+    used_at    timestamptz
+);
+
+-- A person's or bond's standstill: no new codes, and those that were out are dead.
+create table hold (
+    book        integer     not null,
+    id          uuid        not null,
+    subject     uuid        not null,
+    what        text        not null check (what in ('credential', 'bond')),
+    held_at     timestamptz not null,
+    held_by     text        not null,
+    why         text        not null,
+    released_at timestamptz,
+    released_by text,
+    primary key (book, id),
+    check ((released_at is null) = (released_by is null))
+);
+create unique index hold_once on hold (book, subject) where released_at is null;
+create index visit_token_of_person on visit_token (person);
+create index visit_token_of_presenter on visit_token (presenter);
+create index code_of_person on code (person) where used_at is null and revoked_at is null;
+
+-- The number a person proved to have.
+create table phone (
+    book      integer     not null,
+    person    uuid        not null,
+    number    bytea       not null,
+    proved_at timestamptz not null,
+    primary key (book, person)
+);
+
+-- Directory: codes sent to a number for one purpose in one session. Neither number nor code is stored.
+create table phone_code (
+    number     bytea       not null,
+    purpose    text        not null,
+    session    bytea       not null,
+    hash       bytea       not null,
+    expires_at timestamptz not null,
+    tries      smallint    not null default 0 check (tries between 0 and 5),
+    used_at    timestamptz,
+    primary key (number, purpose, session)
+);
+
+-- Directory: what has been used of an allowance (name) in a span of time (minute or day).
+create table allowance (
+    name  text    not null,
+    span  text    not null,
+    used  integer not null check (used > 0),
+    primary key (name, span)
+);
+
+-- Short messages on their way: the worker takes one, talks to the provider outside of any transaction, and writes what came of it.
+create table sms (
+    book     integer     not null,
+    id       uuid        not null,
+    number   bytea       not null,
+    template text        not null,
+    filled   bytea       not null,
+    state    text        not null check (state in ('waiting', 'sending', 'sent', 'failed')),
+    tries    smallint    not null default 0,
+    due_at   timestamptz not null,
+    sent_at  timestamptz,
+    receipt  text,
+    trouble  text,
+    primary key (book, id)
+);
+create index sms_waiting on sms (book, due_at) where state in ('waiting', 'sending');

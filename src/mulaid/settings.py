@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PROFILES = ("demo", "test", "production")
@@ -16,7 +16,10 @@ class SettingTrouble(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where data, database and doors are. `profile` demo labels everything simulated; production refuses to start with it."""
+    """Where data, database and doors are. `profile` demo labels everything simulated; production refuses to start with it.
+
+    `outside` holds all variables of ours, secrets among them: each port to a party outside the building checks its own.
+    """
 
     data: Path
     database_url: str | None
@@ -25,6 +28,7 @@ class Settings:
     gateway_workers: int
     profile: str
     hosts: tuple[str, ...] = ()
+    outside: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def keys_path(self) -> Path:
@@ -50,6 +54,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         gateway_workers=_whole(environment, "MULAID_GATEWAY_WORKERS", 2, 64),
         profile=profile,
         hosts=tuple(environment.get("MULAID_HOSTS", "").split()),
+        outside={name: value for name, value in environment.items() if name.startswith("MULAID_")},
     )
 
 

@@ -40,3 +40,11 @@ grant update (topic) on mulaid.outbox to mulaid_worker;
 grant insert on mulaid.message to mulaid_worker;
 grant select, insert, update, delete on all tables in schema public to mulaid_worker;
 grant usage, select on all sequences in schema public to mulaid_web, mulaid_worker;
+
+-- Phones and short messages: asked for on the pages, sent by the worker.
+grant insert on mulaid.phone, mulaid.phone_code, mulaid.allowance, mulaid.sms to mulaid_web;
+grant update on mulaid.phone, mulaid.phone_code, mulaid.allowance to mulaid_web;
+grant delete on mulaid.phone_code to mulaid_web;
+grant insert, update on mulaid.allowance, mulaid.sms to mulaid_worker;
+grant delete on mulaid.phone_code, mulaid.allowance to mulaid_worker;
+grant insert on mulaid.outbox to mulaid_worker;

@@ -1,4 +1,4 @@
-"""News of a settlement: one sentence for the patient and one for everybody whose account paid."""
+"""News: of a settlement a sentence for the patient and one for everybody whose account paid; of all else the words given."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import UUID
 from mulaid import refs
 from mulaid.db import Row, Tx
 from mulaid.money import yuan
-from mulaid.outside.messages import Messages
+from mulaid.outside.messages import SAID, Messages
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy import facts as fact
 from mulaid.policy.explain import RELATIONS
@@ -21,7 +21,13 @@ def send_waiting(tx: Tx, book: int, messages: Messages) -> int:
     """Send what waits in one book's outbox and take it out; the number sent. Two senders never take the same row."""
     rows = tx.all(SQL.waiting_news, book=book, most=BATCH)
     for row in rows:
-        _tell(tx, UUID(row["body"]["settlement"]), messages)
+        body = row["body"]
+        if row["topic"] == SAID:
+            person = UUID(body["person"])
+            about = UUID(body["about"]) if body["about"] else None
+            messages.tell(tx, PersonRef(refs.book_of(person), person), body["text"], about)
+        else:
+            _tell(tx, UUID(body["settlement"]), messages)
         tx.run(SQL.news_told, book=book, id=row["id"])
     return len(rows)
 

@@ -5,29 +5,35 @@ set local search_path = mulaid, public;
 -- A giver's side of an authorisation as one line of fields joined by `|`, in the order that mulaid.settlement.pay reads: text that is
 -- cheap to make here and to read there. Nulls are empty.
 create function giver_line(
-    a mulaid.aid, shown text, died_on date, e mulaid.enrolment, balance bigint, last_no bigint, current_year bigint, p_on date, chosen uuid)
+    a mulaid.aid, shown text, died_on date, e mulaid.enrolment, own mulaid.purse, current_year bigint, p_on date, p_day date, chosen uuid)
     returns text language sql stable
 as $$
     select concat(
         a.id, '|', a.giver, '|', shown, '|', a.relation, '|', e.region, '|', case when died_on <= p_on then 'ended' else e.status end, '|',
         a.filed_at at time zone 'Asia/Shanghai', '|', a.bound_at at time zone 'Asia/Shanghai', '|',
-        coalesce(balance, 0), '|', coalesce(current_year, 0), '|',
+        coalesce(own.balance, 0), '|', coalesce(current_year, 0), '|',
         (select min(z.valid_from) from mulaid.enrolment z
           where z.book = a.giver_book and z.person = a.giver and z.status = 'suspended'
             and z.valid_from >= (a.bound_at at time zone 'Asia/Shanghai')::date), '|',
         a.quota - a.used, '|', a.settlement_cap, '|', a.rank, '|', array_to_string(a.uses, ','), '|', e.staff_group, '|', a.valid_to, '|',
-        a.id = chosen, '|', a.giver_book, '|', coalesce(last_no, 0), '|', a.version)
+        a.id = chosen, '|', a.giver_book, '|', coalesce(own.last_no, 0), '|', a.version, '|', coalesce(own.frozen, 0), '|',
+        a.month_cap - case when a.month = date_trunc('month', p_day)::date then a.month_used else 0 end, '|',
+        a.year_cap - case when a.year = extract(year from p_day) then a.year_used else 0 end, '|',
+        case when a.day = p_day then a.day_used else 0 end, '|', a.reserve, '|', a.paused)
 $$;
 
 -- problem: null, or the code of a refusal the facts themselves show; problem_fact fills its words.
 -- One book a statement, because a cluster refuses joins and locks over several books: the patient's first, then each giver's.
--- portions and givers: one line each, fields joined by `|`.
+-- portions, givers and wallets: one line each, fields joined by `|`.
 create function settlement_gather(
     p_home integer, p_door text, p_caller text, p_key text,
     p_book integer, p_person uuid, p_visit uuid, p_batch text, p_institution text, p_on date,
     p_token bytea, p_at timestamptz, p_lock boolean,
     out stored boolean, out nonce text, out problem text, out problem_fact text,
-    out service_date date, out year smallint, out portions text, out givers text,
+    out service_date date, out year smallint, out portions text, out givers text, out wallets text,
+    out frozen bigint, out wallet bigint, out wallet_no bigint, out household uuid, out household_book integer, out household_seat uuid,
+    out household_version integer, out household_head text, out household_balance bigint, out household_no bigint, out disease_held boolean,
+    out filing text,
     out region text, out base text, out status text, out retired_on date, out family_doctor boolean,
     out account bigint, out current_year bigint, out in_policy bigint, out fund bigint, out supplement bigint, out deductible bigint,
     out admissions smallint, out inpatient_in_policy bigint, out inpatient_fund bigint, out self_paid bigint, out serious bigint,
@@ -37,7 +43,8 @@ create function settlement_gather(
     language plpgsql
 as $$
 declare
-    v record; t record; g record; a mulaid.aid; chosen uuid; line text; elsewhere integer;
+    v record; t record; g record; a mulaid.aid; chosen uuid; line text; elsewhere integer; has_wallets boolean;
+    today date := (p_at at time zone 'Asia/Shanghai')::date;
 begin
     if p_key is not null then
         select c.nonce into nonce from mulaid.command c where c.book = p_home and c.door = p_door and c.caller = p_caller and c.key = p_key;
@@ -60,7 +67,7 @@ begin
         if v.live is not null then problem := 'settlement.already'; problem_fact := v.live; return; end if;
         if v.lines is null then problem := 'settlement.no_lines'; return; end if;
         -- A stay belongs to the day it ends; a bill made before that day, to the day of the bill.
-        service_date := case when v.use = 'inpatient' then coalesce(v.ended_on, (p_at at time zone 'Asia/Shanghai')::date) else v.begun_on end;
+        service_date := case when v.use = 'inpatient' then coalesce(v.ended_on, today) else v.begun_on end;
         presenter := v.presenter; chosen := v.chosen; med_type := v.med_type; visit_version := v.version; use := v.use; disease := v.disease;
         portions := v.lines;
     end if;
@@ -84,6 +91,10 @@ begin
             select p_book as book, p_person as holder, own_kind as kind from unnest(array[1, 2]) as own_kind
             union select x.giver_book, x.giver, 1 from mulaid.aid x
                    where x.book = p_book and x.receiver = p_person and x.status = 'active'
+            union select x.giver_book, x.giver, 1 from mulaid.wallet_grant x
+                   where x.book = p_book and x.receiver = p_person and x.status = 'active'
+            union select x.household_book, x.household, 3 from mulaid.household_member x
+                   where x.book = p_book and x.person = p_person and x.left_on is null
             order by 1, 2, 3
         loop
             perform 1 from mulaid.purse x where x.book = g.book and x.holder = g.holder and x.kind = g.kind for update;
@@ -91,7 +102,8 @@ begin
     end if;
     select x.name, x.document, x.document_kind, x.gender, x.nation, x.born,
            e.scheme, e.psn_type, e.region, e.base, e.status, e.retired_on, e.family_doctor,
-           coalesce(own.balance, 0), coalesce(own.last_no, 0), coalesce(cur.balance, 0), coalesce(cur.last_no, 0),
+           coalesce(own.balance, 0), coalesce(own.last_no, 0), coalesce(own.frozen, 0), coalesce(cur.balance, 0), coalesce(cur.last_no, 0),
+           coalesce(wal.balance, 0), coalesce(wal.last_no, 0), seat.household, seat.household_book, seat.id, seat.version,
            coalesce(y.in_policy, 0), coalesce(y.fund, 0), coalesce(y.supplement, 0), coalesce(y.deductible, 0), coalesce(y.version, 0),
            coalesce(y.admissions, 0), coalesce(y.inpatient_in_policy, 0), coalesce(y.inpatient_fund, 0), coalesce(y.self_paid, 0),
            coalesce(y.serious, 0),
@@ -100,22 +112,41 @@ begin
                                 and s.refunded_by is null)
                 else exists (select 1 from mulaid.settlement s
                               where s.book = p_book and s.person = p_person and s.service_date = settlement_gather.service_date
-                                and s.institution = p_institution and s.deductible > 0 and s.refunded_by is null) end
+                                and s.institution = p_institution and s.deductible > 0 and s.refunded_by is null) end,
+           exists (select 1 from mulaid.wallet_grant w where w.book = p_book and w.receiver = p_person and w.status = 'active')
       into name, document, document_kind, gender, nation, born, insutype, psn_type, region, base, status, retired_on, family_doctor,
-           account, own_no, current_year, current_no, in_policy, fund, supplement, deductible, year_version,
-           admissions, inpatient_in_policy, inpatient_fund, self_paid, serious, deducted
+           account, own_no, frozen, current_year, current_no, wallet, wallet_no,
+           household, household_book, household_seat, household_version, in_policy, fund, supplement, deductible, year_version,
+           admissions, inpatient_in_policy, inpatient_fund, self_paid, serious, deducted, has_wallets
       from mulaid.person x
       left join mulaid.enrolment e on e.book = p_book and e.person = p_person and e.valid_from <= settlement_gather.service_date
                                   and (e.valid_to is null or e.valid_to >= settlement_gather.service_date)
       left join mulaid.purse own on own.book = p_book and own.holder = p_person and own.kind = 1
       left join mulaid.purse cur on cur.book = p_book and cur.holder = p_person and cur.kind = 2
+      left join mulaid.purse wal on wal.book = p_book and wal.holder = p_person and wal.kind = 4
+      left join mulaid.household_member seat on seat.book = p_book and seat.person = p_person and seat.left_on is null
       left join mulaid.insured_year y on y.book = p_book and y.person = p_person
                                      and y.year = settlement_gather.year
      where x.book = p_book and x.id = p_person;
     if region is null then problem := 'people.not_enrolled'; problem_fact := service_date; return; end if;
+    if household is not null then
+        select x.balance, x.last_no into household_balance, household_no from mulaid.purse x
+          where x.book = household_book and x.holder = household and x.kind = 3;
+        select p.shown into household_head from mulaid.household h join mulaid.person p on p.book = h.book and p.id = h.head
+          where h.book = household_book and h.id = household;
+    end if;
+    if has_wallets then
+        for g in select * from mulaid.wallet_grant x where x.book = p_book and x.receiver = p_person and x.status = 'active' order by x.id loop
+            select concat(g.id, '|', g.giver, '|', p.shown, '|', g.relation, '|', g.giver_region, '|', g.quota - g.used, '|',
+                          g.opened_at at time zone 'Asia/Shanghai', '|', array_to_string(g.uses, ','), '|', g.valid_to, '|',
+                          g.giver_book, '|', g.version)
+              into line from mulaid.person p where p.book = g.giver_book and p.id = g.giver;
+            wallets := concat_ws(E'\n', wallets, line);
+        end loop;
+    end if;
     -- Givers of the patient's own book in one look, all others one by one.
     select coalesce(string_agg(case when x.giver_book = p_book then
-                    mulaid.giver_line(x, p.shown, p.died_on, e, own.balance, own.last_no, cur.balance, settlement_gather.service_date, chosen)
+                    mulaid.giver_line(x, p.shown, p.died_on, e, own, cur.balance, settlement_gather.service_date, today, chosen)
                end, E'\n' order by x.id), ''),
            max(case when x.giver_book <> p_book then 1 else 0 end)
       into givers, elsewhere
@@ -130,7 +161,7 @@ begin
         for a in select * from mulaid.aid x
                   where x.book = p_book and x.receiver = p_person and x.status = 'active' and x.giver_book <> p_book order by x.id
         loop
-            select mulaid.giver_line(a, p.shown, p.died_on, e, own.balance, own.last_no, cur.balance, settlement_gather.service_date, chosen)
+            select mulaid.giver_line(a, p.shown, p.died_on, e, own, cur.balance, settlement_gather.service_date, today, chosen)
               into line
               from mulaid.person p
               join mulaid.enrolment e on e.book = a.giver_book and e.person = a.giver and e.valid_from <= settlement_gather.service_date
@@ -155,7 +186,9 @@ create function settlement_record(
     p_year smallint, p_year_version bigint, p_admission smallint, p_presenter uuid, p_actor text, p_audit uuid, p_news uuid,
     p_accounts text[], p_fens bigint[], p_kinds text[],
     p_draw_books integer[], p_draw_holders uuid[], p_draw_kinds smallint[], p_draw_fens bigint[], p_draw_keeps bigint[],
-    p_draw_nos bigint[], p_draw_journals uuid[], p_aids uuid[], p_aid_versions integer[], p_aid_fens bigint[]) returns text
+    p_draw_nos bigint[], p_draw_thaws bigint[], p_draw_causes text[], p_draw_journals uuid[],
+    p_aids uuid[], p_aid_versions integer[], p_aid_fens bigint[], p_seat uuid, p_seat_version integer,
+    p_wallets uuid[], p_wallet_versions integer[], p_wallet_fens bigint[], p_wallet_draws uuid[], p_wallet_journals uuid[]) returns text
     language plpgsql
 as $$
 declare
@@ -193,7 +226,7 @@ begin
             insert into mulaid.journal (book, id, cause, accounts, fens, kinds, settlement, business_date, recorded_at)
             values (p_draw_books[i], p_draw_journals[i], 'settlement',
                     array['purse:' || p_draw_holders[i] || ':' || p_draw_kinds[i], 'clearing:' || p_book],
-                    array[-p_draw_fens[i], p_draw_fens[i]], array['aid', 'clearing'], p_id, p_day, p_at);
+                    array[-p_draw_fens[i], p_draw_fens[i]], array[p_draw_causes[i], 'clearing'], p_id, p_day, p_at);
             journals := journals || p_draw_journals[i]; books := books || p_draw_books[i];
         end if;
     end loop;
@@ -210,23 +243,39 @@ begin
     insert into mulaid.outbox (book, id, at, topic, body) values (p_book, p_news, p_at, 'settled', json_build_object('settlement', p_id));
     if cardinality(p_aids) > 0 then
         -- Held until the commit: who ends an authorisation waits for this settlement, or this settlement for the end.
-        perform 1 from mulaid.aid x
-          where x.book = p_book and x.id = any (p_aids) and x.quota is null
-            and x.version = p_aid_versions[array_position(p_aids, x.id)] for share;
+        update mulaid.aid a
+           set used = a.used + d.fen,
+               month = date_trunc('month', p_day)::date,
+               month_used = case when a.month = date_trunc('month', p_day)::date then a.month_used else 0 end + d.fen,
+               year = extract(year from p_day),
+               year_used = case when a.year = extract(year from p_day) then a.year_used else 0 end + d.fen,
+               day = p_day,
+               day_used = case when a.day = p_day then a.day_used else 0 end + d.fen
+          from unnest(p_aids, p_aid_versions, p_aid_fens) as d(id, version, fen)
+         where a.book = p_book and a.id = d.id and a.version = d.version and a.used + d.fen <= coalesce(a.quota, a.used + d.fen)
+           and (a.month_cap is null or case when a.month = date_trunc('month', p_day)::date then a.month_used else 0 end + d.fen <= a.month_cap)
+           and (a.year_cap is null or case when a.year = extract(year from p_day) then a.year_used else 0 end + d.fen <= a.year_cap);
         get diagnostics held = row_count;
-        if held < cardinality(p_aids) then
-            for i in 1 .. cardinality(p_aids) loop
-                update mulaid.aid set used = used + p_aid_fens[i]
-                 where book = p_book and id = p_aids[i] and version = p_aid_versions[i] and used + p_aid_fens[i] <= quota;
-                if found then held := held + 1; end if;
-            end loop;
-        end if;
         if held <> cardinality(p_aids) then raise exception 'aid' using errcode = 'ML001'; end if;
     end if;
+    if p_seat is not null then
+        perform 1 from mulaid.household_member m
+          where m.book = p_book and m.id = p_seat and m.version = p_seat_version and m.left_on is null for share;
+        if not found then raise exception 'household' using errcode = 'ML001'; end if;
+    end if;
+    for i in 1 .. coalesce(cardinality(p_wallets), 0) loop
+        update mulaid.wallet_grant w set used = w.used + p_wallet_fens[i]
+         where w.book = p_book and w.id = p_wallets[i] and w.version = p_wallet_versions[i] and w.status = 'active'
+           and w.used + p_wallet_fens[i] <= w.quota;
+        if not found then raise exception 'wallet' using errcode = 'ML001'; end if;
+        insert into mulaid.wallet_draw (book, id, wallet, journal, settlement, fen, giver_region, receiver_region, business_date)
+        select p_book, p_wallet_draws[i], w.id, p_wallet_journals[i], p_id, p_wallet_fens[i], w.giver_region, w.receiver_region, p_day
+          from mulaid.wallet_grant w where w.book = p_book and w.id = p_wallets[i];
+    end loop;
     for i in 1 .. coalesce(cardinality(p_draw_books), 0) loop
-        update mulaid.purse set balance = balance - p_draw_fens[i], last_no = last_no + 1
-         where book = p_draw_books[i] and holder = p_draw_holders[i] and kind = p_draw_kinds[i]
-           and balance - p_draw_fens[i] >= greatest(floor, p_draw_keeps[i])
+        update mulaid.purse set balance = balance - p_draw_fens[i], frozen = frozen - p_draw_thaws[i], last_no = last_no + 1
+         where book = p_draw_books[i] and holder = p_draw_holders[i] and kind = p_draw_kinds[i] and frozen >= p_draw_thaws[i]
+           and balance - p_draw_fens[i] - (frozen - p_draw_thaws[i]) >= greatest(floor, p_draw_keeps[i])
            and (p_draw_nos[i] is null or last_no = p_draw_nos[i])
         returning last_no, balance into no_after, left_after;
         if not found then raise exception 'purse' using errcode = 'ML001'; end if;

@@ -351,6 +351,7 @@ PARAMETERS: Mapping[str, Kind] = {
     "settlement_cap_per_member": MONEY_OR_NONE,
     "member_quota": MONEY_OR_NONE,
     "daily_mutual_aid_limit": MONEY_OR_NONE,
+    "refund_restores_caps": YES_OR_NO,
     "authoriser_order": Kind("word", _word(*ORDERS)),
     "own_account_first": YES_OR_NO,
     "own_balance_must_be_zero": YES_OR_NO,

@@ -11,6 +11,7 @@ from mulaid.ledger import statement
 from mulaid.policy import facts as fact
 from mulaid.policy.pack import Pack
 from mulaid.policy.split import replay
+from mulaid.settlement.pay import kept_pack
 from mulaid.settlement.visit import SQL
 
 Progress = Callable[[str], None]
@@ -26,13 +27,7 @@ class Packs:
 
     def __getitem__(self, digest: str) -> Pack:
         if digest not in self._read:
-            row = self.tx.one(SQL.pack, digest=digest)
-            if row is None:
-                raise KeyError(f"pack {digest} is not kept")
-            pack = Pack.from_json(row["body"])
-            if pack.digest != digest:
-                raise KeyError(f"pack {digest} is not what it was")
-            self._read[digest] = pack
+            self._read[digest] = kept_pack(self.tx, digest)
         return self._read[digest]
 
 

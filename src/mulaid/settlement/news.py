@@ -11,6 +11,7 @@ from mulaid.outside.messages import SAID, Messages
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy import facts as fact
 from mulaid.policy.explain import RELATIONS
+from mulaid.policy.split import Step
 from mulaid.settlement import pay
 from mulaid.settlement.visit import SQL, find_institution
 
@@ -41,7 +42,7 @@ def _tell(tx: Tx, settlement: UUID, messages: Messages) -> None:
     verb = "退费" if refund else "结算"
     text = (
         f"您在{name}{verb} {yuan(abs(row['total']))} 元：医保基金 {yuan(abs(funds))} 元，您的个人账户 {yuan(abs(accounts))} 元，"
-        f"家人帮付 {yuan(abs(row['aid']))} 元，现金 {yuan(abs(row['cash']))} 元。"
+        f"家人帮付 {yuan(abs(row['household'] + row['aid'] + row['wallet']))} 元，现金 {yuan(abs(row['cash']))} 元。"
     )
     messages.tell(tx, PersonRef(row["book"], row["person"]), text, settlement)
     for giver, fen in _givers(row):
@@ -51,6 +52,10 @@ def _tell(tx: Tx, settlement: UUID, messages: Messages) -> None:
         messages.tell(tx, PersonRef(refs.book_of(who), who), f"{relation}在{name}{verb}，{moved}。", settlement)
 
 
-def _givers(row: Row) -> list[tuple[fact.Giver, int]]:
-    by_aid = {giver.aid: giver for giver in fact.read(row["facts"]).givers}
-    return [(by_aid[str(aid)], fen) for aid, fen in pay.aid_of(row)]
+def _givers(row: Row) -> list[tuple[fact.Giver | fact.Wallet, int]]:
+    facts = fact.read(row["facts"])
+    relatives: dict[str, fact.Giver | fact.Wallet] = {giver.aid: giver for giver in facts.givers}
+    relatives |= {wallet.grant: wallet for wallet in facts.wallets if wallet.grant != pay.OWN_WALLET}
+    steps = (Step(*step) for step in row["steps"])
+    paid = [(step.detail.get("aid") or step.detail.get("grant"), step.fen) for step in steps if step.what in ("aid", "wallet")]
+    return [(relatives[ref], fen) for ref, fen in paid if ref in relatives]

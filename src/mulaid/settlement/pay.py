@@ -13,28 +13,27 @@ from uuid import UUID
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from mulaid import audit, kept, outbox, refs
+from mulaid import kept, refs
 from mulaid.calendar import business_date
 from mulaid.crypto import digest
 from mulaid.db import Call, Row, Tx
 from mulaid.kept import Kept
 from mulaid.ledger import chart
-from mulaid.ledger.journal import SQL as LEDGER
-from mulaid.ledger.journal import reverse
 from mulaid.money import Fen, yuan
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy import facts as fact
 from mulaid.policy import split
-from mulaid.policy.facts import Facts, Giver, Portion
+from mulaid.policy.facts import Facts, Giver, Portion, Wallet
 from mulaid.policy.pack import Library, Pack
 from mulaid.refusal import Refusal
 from mulaid.settlement.visit import SQL, Institution, SplitLine, store_lines
 
 Key = tuple[int, str, str, str]
 COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
-GATHER, RECORD = Call("settlement_gather", 13), Call("settlement_record", 47)
+GATHER, RECORD = Call("settlement_gather", 13), Call("settlement_record", 56)
 ORDER_BY_BALANCE = "balance_desc_name"
 RESIDENT_SERIOUS = "390200"
+OWN_WALLET = "own"
 MOVED = "ML001"
 BY_BALANCE = ("balance", "authoriser_balance_floor", "authoriser_reserve_ratio")
 
@@ -80,6 +79,19 @@ class Found(NamedTuple):
     year: str
     portions: str
     givers: str
+    wallets: str | None
+    frozen: str
+    wallet: str
+    wallet_no: str
+    household: str | None
+    household_book: str | None
+    household_seat: str | None
+    household_version: str | None
+    household_head: str | None
+    household_balance: str | None
+    household_no: str | None
+    disease_held: str | None
+    filing: str | None
     region: str
     base: str
     status: str
@@ -229,11 +241,12 @@ def gather(tx: Tx, bill: Bill, key: Key | None, *, nonce: str | None = None, loc
         if nonce is not None and nonce == found.nonce:
             raise Refusal("auth.replayed")
         return Gathered(kept.find(tx, *key))
-    givers, guards = _givers(found.givers)
-    return Gathered(None, found, _facts(bill, found, givers), guards)
+    givers, guards = _givers(bill, found)
+    wallets, held = _wallets(bill, found)
+    return Gathered(None, found, _facts(bill, found, givers, wallets), guards | held)
 
 
-def _facts(bill: Bill, found: Found, givers: tuple[Giver, ...]) -> Facts:
+def _facts(bill: Bill, found: Found, givers: tuple[Giver, ...], wallets: tuple[Wallet, ...]) -> Facts:
     portions = tuple(bill.portions)
     if bill.visit:
         rows = (line.split("|") for line in found.portions.split("\n"))
@@ -258,6 +271,10 @@ def _facts(bill: Bill, found: Found, givers: tuple[Giver, ...]) -> Facts:
             int(found.in_policy), int(found.fund), int(found.supplement), int(found.deductible), found.deducted == "t"
         ),
         use_accounts=bill.use_accounts,
+        household=int(found.household_balance or 0),
+        household_head=found.household_head or "",
+        wallets=wallets,
+        frozen=int(found.frozen),
         admissions=int(found.admissions),
         inpatient_in_policy=int(found.inpatient_in_policy),
         inpatient_fund=int(found.inpatient_fund),
@@ -266,14 +283,15 @@ def _facts(bill: Bill, found: Found, givers: tuple[Giver, ...]) -> Facts:
     )
 
 
-def _givers(lines: str) -> tuple[tuple[Giver, ...], dict[str, GiverGuard]]:
+def _givers(bill: Bill, found: Found) -> tuple[tuple[Giver, ...], dict[str, GiverGuard]]:
     """The givers' lines as facts and guards; the fields are those of the database function giver_line."""
     givers, guards = [], {}
-    for line in lines.splitlines():
+    for line in found.givers.splitlines():
         (
             aid, person, shown, relation, region, status, filed, bound, account, current_year, suspended, quota, cap, rank, uses,
-            group, until, chosen, book, no, version,
+            group, until, chosen, book, no, version, frozen, month, year, today, reserve, paused,
         ) = line.split("|")  # fmt: skip
+        daily = bill.library.in_force(region, date.fromisoformat(found.service_date))["daily_mutual_aid_limit"]
         givers.append(
             Giver(
                 aid=aid,
@@ -294,10 +312,30 @@ def _givers(lines: str) -> tuple[tuple[Giver, ...], dict[str, GiverGuard]]:
                 group=group or None,
                 until=until or None,
                 chosen=chosen == "t",
+                frozen=int(frozen),
+                month_left=int(month) if month else None,
+                year_left=int(year) if year else None,
+                day_left=None if daily is None else daily - int(today),
+                keep=int(reserve),
+                paused=paused == "t",
             )
         )
         guards[aid] = GiverGuard(int(book), int(no), int(version))
     return tuple(givers), guards
+
+
+def _wallets(bill: Bill, found: Found) -> tuple[tuple[Wallet, ...], dict[str, GiverGuard]]:
+    """Quotas that relatives elsewhere froze for the patient, and what is in the patient's own wallet: nobody's quota."""
+    wallets, guards = [], {}
+    for line in (found.wallets or "").splitlines():
+        grant, person, shown, relation, region, left, bound, uses, until, book, version = line.split("|")
+        wallets.append(
+            Wallet(grant, person, shown, relation, region, int(left), bound, frozenset(uses.split(",")), until or None)
+        )
+        guards[grant] = GiverGuard(int(book), 0, int(version))
+    if int(found.wallet):
+        wallets.append(Wallet(OWN_WALLET, str(bill.person.id), "", "self", found.region, int(found.wallet), ""))
+    return tuple(wallets), guards
 
 
 def decide(tx: Tx, bill: Bill, gathered: Gathered) -> Settled:
@@ -376,6 +414,8 @@ class _Draw(NamedTuple):
     fen: Fen
     keep: Fen
     no: int | None
+    thaw: Fen
+    cause: str
     journal: UUID
 
 
@@ -390,6 +430,7 @@ def record(
     draws = _draws(tx, settled)
     accounts, fens, kinds = _legs(settled)
     aids = [(giver.aid, settled.guards[giver.aid].version, fen) for giver, fen in decision.aid]
+    wallets = list(_wallet_rows(tx, settled, draws))
     values = (
         str(home), door, caller, name, body_hash, kept.seal(tx, door, caller, name, text), nonce,
         str(book), str(settled.id), str(settled.visit), "t" if bill.visit is None else "f", found.visit_version,
@@ -410,6 +451,8 @@ def record(
         _array(accounts), _array(fens), _array(kinds),
         *(_array(column) for column in _columns(draws)),
         _array(aid for aid, _, _ in aids), _array(version for _, version, _ in aids), _array(fen for _, _, fen in aids),
+        found.household_seat if decision.household else None, found.household_version if decision.household else None,
+        *(_array(row[column] for row in wallets) for column in range(5)),
     )  # fmt: skip
     try:
         with tx.connection.transaction() if bill.lines else nullcontext():
@@ -422,6 +465,15 @@ def record(
             raise
         raise Moved(str(error)) from None
     return text if done == "done" else None
+
+
+def _wallet_rows(tx: Tx, settled: Settled, draws: Sequence[_Draw]) -> Iterator[tuple[object, ...]]:
+    """Grant, its version, fen, the draw's id and the journal in the giver's book: for the monthly clearing between areas."""
+    journals = {draw.holder: draw.journal for draw in draws if draw.cause == "wallet"}
+    for wallet, fen in settled.decision.wallets:
+        if wallet.grant != OWN_WALLET:
+            draw = refs.mint(settled.bill.person.book, tx.at)
+            yield wallet.grant, settled.guards[wallet.grant].version, fen, draw, journals[UUID(wallet.person)]
 
 
 def _text(value: object) -> str | None:
@@ -442,7 +494,7 @@ def _draws(tx: Tx, settled: Settled) -> list[_Draw]:
         (chart.CURRENT_YEAR, decision.current_year, int(found.current_no)),
     ):
         if fen:
-            draws.append(_Draw(person.book, person.id, kind, fen, 0, no, settled.id))
+            draws.append(_Draw(person.book, person.id, kind, fen, 0, no, 0, "own", settled.id))
     limited = {step.detail["aid"] for step in decision.steps if step.what == "aid" and step.detail["limited"] in BY_BALANCE}
     by_balance = settled.packs[settled.facts.patient.region]["authoriser_order"] == ORDER_BY_BALANCE
     for giver, fen in decision.aid:
@@ -450,10 +502,32 @@ def _draws(tx: Tx, settled: Settled) -> list[_Draw]:
         # A giver's account may have moved since it was read, as long as the same decision would still be made: enough is left
         # above floor, reserve and frozen quota. Where the balance itself decided, it must not have moved at all.
         exact = by_balance or giver.aid in limited or pack["authoriser_reserve_ratio"] > 0
-        keep = pack["authoriser_balance_floor"] + giver.frozen
-        journal = settled.id if guard.book == person.book else refs.mint(guard.book, tx.at)
-        draws.append(_Draw(guard.book, UUID(giver.person), chart.OWN, fen, keep, guard.no if exact else None, journal))
-    return sorted(draws, key=lambda draw: draw[:3])
+        keep = max(pack["authoriser_balance_floor"], giver.keep)
+        journal = _journal_in(tx, settled, guard.book)
+        draws.append(_Draw(guard.book, UUID(giver.person), chart.OWN, fen, keep, guard.no if exact else None, 0, "aid", journal))
+    draws += _family_draws(tx, settled)
+    # Of two draws on one purse the one that must find it unmoved goes first.
+    return sorted(draws, key=lambda draw: (*draw[:3], draw.no is None))
+
+
+def _family_draws(tx: Tx, settled: Settled) -> Iterator[_Draw]:
+    """From the household pool, from quotas (as much less of the giver's account is frozen then), from the own wallet."""
+    decision, person, found = settled.decision, settled.bill.person, settled.found
+    if decision.household:
+        book, no = int(found.household_book or 0), int(found.household_no or 0)
+        exact = no if decision.household == settled.facts.household else None
+        journal = _journal_in(tx, settled, book)
+        yield _Draw(book, UUID(found.household), chart.HOUSEHOLD, decision.household, 0, exact, 0, "household", journal)
+    for wallet, fen in decision.wallets:
+        if wallet.grant == OWN_WALLET:
+            yield _Draw(person.book, person.id, chart.WALLET, fen, 0, int(found.wallet_no), 0, "wallet", settled.id)
+        else:
+            book = settled.guards[wallet.grant].book
+            yield _Draw(book, UUID(wallet.person), chart.OWN, fen, 0, None, fen, "wallet", _journal_in(tx, settled, book))
+
+
+def _journal_in(tx: Tx, settled: Settled, book: int) -> UUID:
+    return settled.id if book == settled.bill.person.book else refs.mint(book, tx.at)
 
 
 def _columns(draws: Sequence[_Draw]) -> Iterator[list[object]]:
@@ -477,6 +551,14 @@ def _legs(settled: Settled) -> tuple[list[str], list[Fen], list[str]]:
         book = settled.guards[giver.aid].book
         account = chart.purse(UUID(giver.person), chart.OWN) if book == bill.person.book else chart.clearing(book)
         legs.append((account, -fen, "aid"))
+    if decision.household:
+        book = int(settled.found.household_book or 0)
+        pool = chart.purse(UUID(settled.found.household), chart.HOUSEHOLD)
+        legs.append((pool if book == bill.person.book else chart.clearing(book), -decision.household, "household"))
+    for wallet, fen in decision.wallets:
+        book = bill.person.book if wallet.grant == OWN_WALLET else settled.guards[wallet.grant].book
+        account = chart.purse(UUID(wallet.person), chart.WALLET if wallet.grant == OWN_WALLET else chart.OWN)
+        legs.append((account if book == bill.person.book else chart.clearing(book), -fen, "wallet"))
     legs.append((chart.cash(bill.institution.code), -decision.cash, "cash"))
     legs.append((chart.institution(bill.institution.code), decision.total, "bill"))
     told = [leg for leg in legs if leg[1]]
@@ -517,68 +599,12 @@ def made_by(tx: Tx, book: int, door: str, caller: str, key: str) -> Row:
     return find(tx, command["subject"])
 
 
-def refund(
-    tx: Tx,
-    settlement: UUID,
-    *,
-    institution: Institution,
-    person: UUID | None,
-    visit: UUID | None,
-    infno: str,
-    msgid: str,
-) -> tuple[UUID, Row]:
-    """Return a settlement whole: every leg to where it came from, even if an authorisation has ended since.
-
-    Refuses another institution's, another person's or visit's, one that is refunded, and a refund. The refund and the original.
-    """
-    book = refs.book_of(settlement)
-    row = tx.one(SQL.lock_settlement, book=book, id=settlement)
+def kept_pack(tx: Tx, digest: str) -> Pack:
+    """The values a decision was made with, by their digest. Raises KeyError where they are gone or changed."""
+    row = tx.one(SQL.pack, digest=digest)
     if row is None:
-        raise Refusal("settlement.unknown")
-    if row["institution"] != institution.code:
-        raise Refusal("settlement.other_institution")
-    if (person is not None and row["person"] != person) or (visit is not None and row["visit"] != visit):
-        raise Refusal("settlement.other_person")
-    if row["refunds"] is not None:
-        raise Refusal("settlement.is_refund")
-    if row["refunded_by"] is not None:
-        raise Refusal("settlement.refunded")
-    ref = refs.mint(book, tx.at)
-    # The year and the authorisations before the purses: the order in which settlements take the same rows.
-    tx.run(SQL.lessen_year, book=book, id=settlement)
-    for aid, fen in aid_of(row):
-        tx.run(SQL.lessen_aid, book=book, id=aid, fen=fen)
-    journals = [reverse(tx, journal, "refund", settlement=ref) for journal in _in_lock_order(tx, row)]
-    tx.run(
-        SQL.add_refund,
-        book=book,
-        id=ref,
-        original=settlement,
-        infno=infno,
-        msgid=msgid,
-        day=business_date(tx.at),
-        at=tx.at,
-        journals=journals,
-        journal_books=[refs.book_of(journal) for journal in journals],
-    )
-    tx.run(SQL.mark_refunded, book=book, id=settlement, refund=ref)
-    audit.write(tx, book, "refund", settlement, behalf_of=row["person"], purpose=infno)
-    outbox.put(tx, book, "refunded", {"settlement": str(ref)})
-    tx.subject = ref
-    return ref, row
-
-
-def _in_lock_order(tx: Tx, row: Row) -> list[UUID]:
-    """A settlement's journals by (book, first purse): the order in which settlements take the same purses."""
-    keyed = []
-    for book, journal in zip(row["journal_books"], row["journals"], strict=True):
-        found = tx.one(LEDGER.journal, book=book, id=journal)
-        purses = [key for account in (found or {"accounts": []})["accounts"] if (key := chart.purse_key(account))]
-        keyed.append((book, min(purses, default=(UUID(int=0), 0)), journal))
-    return [journal for _, _, journal in sorted(keyed)]
-
-
-def aid_of(row: Row) -> list[tuple[UUID, Fen]]:
-    """Which authorisation paid how much of a settlement, as its trace tells."""
-    steps = (split.Step(*step) for step in row["steps"])
-    return [(UUID(step.detail["aid"]), step.fen) for step in steps if step.what == "aid"]
+        raise KeyError(f"pack {digest} is not kept")
+    pack = Pack.from_json(row["body"])
+    if pack.digest != digest:
+        raise KeyError(f"pack {digest} is not what it was")
+    return pack

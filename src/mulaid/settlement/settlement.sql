@@ -36,8 +36,27 @@ from settlement s where s.book = %(book)s and s.id = %(id)s
   and y.book = %(book)s and y.person = s.person and y.year = s.year
 
 -- lessen_aid --
--- And the authorisation its quota, even if it has ended since.
-update aid set used = greatest(0, used - %(fen)s) where quota is not null and book = %(book)s and id = %(id)s
+-- And the authorisation its quota, even if it has ended since; what the caps of that month, year and day counted only where the
+-- region says so.
+update aid set used = greatest(0, used - %(fen)s),
+    month_used = case when %(caps)s and month = date_trunc('month', %(day)s::date)::date then greatest(0, month_used - %(fen)s) else month_used end,
+    year_used = case when %(caps)s and year = extract(year from %(day)s::date) then greatest(0, year_used - %(fen)s) else year_used end,
+    day_used = case when %(caps)s and day = %(day)s then greatest(0, day_used - %(fen)s) else day_used end
+where book = %(book)s and id = %(id)s
+
+-- lessen_wallet --
+-- And a quota what it paid, as long as it runs; the giver's account then has as much more frozen.
+update wallet_grant set used = used - %(fen)s where book = %(book)s and id = %(id)s and status = 'active' returning giver_book, giver
+
+-- freeze_again --
+-- The frozen part of a quota's giver.
+update purse set frozen = frozen + %(fen)s where book = %(book)s and holder = %(holder)s and kind = 1
+
+-- return_draw --
+-- The monthly clearing takes a returned draw back; returns what the draw knew.
+insert into wallet_draw (book, id, wallet, journal, settlement, fen, giver_region, receiver_region, business_date)
+select book, %(id)s, wallet, %(journal)s, %(refund)s, -fen, giver_region, receiver_region, %(day)s
+from wallet_draw where book = %(book)s and settlement = %(settlement)s and wallet = %(wallet)s
 
 -- keep_pack --
 -- The values a decision was made with, once a digest.

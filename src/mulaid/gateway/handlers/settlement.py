@@ -21,6 +21,7 @@ from mulaid.people import enrolment
 from mulaid.policy.explain import cautions, explain
 from mulaid.refusal import Refusal
 from mulaid.settlement import pay, visit
+from mulaid.settlement.refund import refund_whole
 
 REVERSIBLE = ("2102", "2207", "2103", "2208")
 
@@ -175,7 +176,7 @@ def refund(call: Call) -> str:
 
 def give_back(tx: Tx, call: Call, settlement: UUID, person: UUID | None, place: UUID | None) -> dict[str, Any]:
     """Refund a settlement and say so in the words of its own answer."""
-    ref, row = pay.refund(
+    ref, row = refund_whole(
         tx, settlement, institution=call.institution, person=person, visit=place, infno=call.infno, msgid=call.msgid
     )
     held = balances(tx, row["book"], row["person"])

@@ -44,11 +44,22 @@ REASONS = {
     "not_drawn_here": "{giver}的参保地要先把钱转入家庭账户才能用",
     "use_prohibited": "与{giver}的共济没有开放这一种用途",
     "quota_exhausted": "{giver}给的额度已经用完",
+    "settlement_cap": "{giver}定的每次上限是零",
+    "daily_limit": "{giver}今天能帮付的钱已经用完",
+    "monthly_cap": "{giver}定的本月上限已经用完",
+    "yearly_cap": "{giver}定的本年上限已经用完",
+    "paused": "{giver}暂停了共济，恢复以后才能用",
     "below_floor": "{giver}的账户余额没有超过必须留给自己的数",
+    "below_reserve": "{giver}的账户余额没有超过自己定的留用数",
+    "all_frozen": "{giver}的账户余额已经全部冻结给别的家人",
     "no_balance": "{giver}的账户没有余额",
     "limit_givers": "一次结算能用的付款家人已满",
     "own_balance_left": "自己的账户还有余额，不能用家人的",
+    "not_pooled_here": "就医人的参保地现在不从家庭共济账户扣钱",
 }
+FILINGS = {
+    "long_term": "长期异地备案", "referral": "转诊备案", "emergency": "异地急诊", "other": "其他临时外出就医备案",
+}  # fmt: skip
 RULES = {
     "split_current_and_prior_account": "当年账户先付",
     "outpatient_deductible": "门诊起付线",
@@ -59,6 +70,23 @@ RULES = {
     "outpatient_cap": "门诊统筹年度限额",
     "outpatient_supplement_after_cap": "限额以上的大额补助",
     "outpatient_after_cap_ratio": "限额以上的补助比例",
+    "class_b_upfront_ratio": "乙类先行自付比例",
+    "inpatient_deductible": "住院起付线",
+    "inpatient_ratio_bands": "住院统筹支付比例",
+    "inpatient_tier_basis": "住院支付比例的分段口径",
+    "inpatient_cap": "住院统筹年度限额",
+    "chronic_deductible": "门诊慢特病起付线",
+    "chronic_ratio": "门诊慢特病支付比例",
+    "chronic_cap": "门诊慢特病年度限额",
+    "serious_illness_start": "大病保险起付标准",
+    "serious_illness_bands": "大病保险支付比例",
+    "serious_illness_cap": "大病保险年度限额",
+    "remote_long_term_ratio_cut": "长期异地备案的支付比例",
+    "remote_referral_cut": "异地转诊和急诊的支付比例",
+    "remote_other_cut": "其他临时外出就医的支付比例",
+    "remote_unfiled_cut": "没有异地备案的就医",
+    "remote_temporary_filing_months": "临时异地备案的有效期",
+    "intra_province_filing_required": "省内异地就医要不要备案",
     "prohibited_uses": "账户禁止支付的用途",
     "account_item_overrides": "账户支付的特别项目",
     "vaccine_allow_list": "账户可付的疫苗",
@@ -81,8 +109,83 @@ RULES = {
     "authoriser_balance_floor": "必须留给自己的余额",
     "authoriser_reserve_ratio": "必须留给自己的比例",
     "settlement_cap_per_member": "每次结算的上限",
+    "daily_mutual_aid_limit": "每天共济的上限",
     "max_authorisers_per_settlement": "一次能用几位家人的账户",
     "authoriser_order": "家人账户的扣款顺序",
+    "wallet_order": "医保钱包额度的扣款顺序",
+    "max_beneficiaries_per_authoriser": "一人能共济给几位家人",
+    "max_lifetime_beneficiaries": "一生能共济给几位家人",
+    "max_authorisers_per_beneficiary": "一人能用几位家人的账户",
+    "roles_exclusive": "能不能既给别人共济又用别人的",
+    "min_months_before_release": "绑定多久才能解除",
+    "mutual_aid_release_by": "谁能解除共济",
+    "mutual_aid_filing_mode": "共济的办理方式",
+    "pool_transfer_per_month": "家庭共济账户每月划转次数",
+    "pool_members_may_fund": "成员能不能向家庭共济账户划钱",
+    "dormant_freeze_months": "长期不用的冻结",
+    "wallet_mode": "跨省共济的方式",
+    "wallet_daily_transfers": "医保钱包每天转账次数",
+    "wallet_transfer_max": "医保钱包每次转账上限",
+    "wallet_closed_from": "医保钱包停止转账的时间",
+    "wallet_closed_to": "医保钱包恢复转账的时间",
+    "wallet_accept_deadline": "医保钱包接收的期限",
+    "wallet_one_pending": "医保钱包一次只能有一笔待接收",
+    "wallet_quota_frozen": "额度在给出时冻结",
+    "clearing_period": "跨省清算的周期",
+    "credential_code_ttl_seconds": "医保码的有效时间",
+    "credential_one_per_person": "一人一码",
+    "credential_offline_fallback_hours": "改为线下激活的等待时间",
+    "payment_password_digits": "支付密码的位数",
+    "face_check_min_age_years": "要本人刷脸的年龄",
+    "face_check_alternative_required": "刷脸以外的办法",
+    "face_sample_retention_days": "人脸图像保存天数",
+    "guardian_consent_below_age_years": "要监护人同意的年龄",
+    "adult_age_years": "成年的年龄",
+    "family_account_max_members": "亲情账户最多几位家人",
+    "family_account_max_binders_per_member": "一人能被几位家人绑定",
+    "family_account_binder_window": "绑定人数的计算方式",
+    "family_account_relation_caps": "各种关系能绑定几位",
+    "family_account_monthly_bind_limit": "每月能绑定几位",
+    "family_account_rebind_wait_days": "解绑后再绑定的等待天数",
+    "family_account_relations": "可以绑定的家人",
+    "family_account_unconfirmed_kinship": "查不到亲属关系时的办法",
+    "family_account_request_days": "绑定申请的有效天数",
+    "family_account_binding_routes": "绑定的途径",
+    "family_account_required_documents": "绑定要交的材料",
+    "family_account_unbind_by": "谁能解除绑定",
+    "family_account_label_means": "亲情账户的含义",
+    "presentation_purpose_required": "代展医保码要说明用途",
+    "payable_premium_schemes": "账户可付的保费",
+    "premium_partial_payment": "保费能不能部分支付",
+    "resident_premium": "居民医保个人缴费标准",
+    "resident_premium_window": "居民医保集中缴费期",
+    "premium_max_balance_ratio": "保费最多用余额的比例",
+    "premium_balance_floor": "付保费后必须留下的余额",
+    "active_credit_ratio": "在职职工划入账户的比例",
+    "retiree_credit": "退休人员划入账户的金额",
+    "average_pension": "平均基本养老金",
+    "flexible_credit": "灵活就业人员划入账户的金额",
+    "contribution_base": "缴费基数的上下限",
+    "medical_year_start": "医保年度从哪天开始",
+    "employee_grace_months": "职工医保断缴的宽限期",
+    "employee_wait_months": "职工医保断缴后的等待期",
+    "employee_first_wait_months": "首次参保的等待期",
+    "resident_fixed_wait_months": "居民医保的固定等待期",
+    "resident_variable_wait_per_year": "居民医保的变动等待期",
+    "resident_first_lapsed_year_counts": "断缴第一年算不算变动等待期",
+    "resident_min_wait_after_4_years": "断缴四年以上的最短等待期",
+    "lifetime_benefit_years": "退休享受待遇的缴费年限",
+    "continuity_reward_yuan": "连续参保的奖励",
+    "zero_claim_reward_yuan": "当年没有报销的奖励",
+    "reward_ceiling_ratio": "奖励的累计上限",
+    "chronic_cross_province_list": "可以跨省结算的门诊慢特病",
+    "catalogue_excluded_items": "目录不包括的项目",
+    "tax_illness_threshold": "大病医疗扣除的起点",
+    "tax_illness_cap": "大病医疗扣除的上限",
+    "tax_computed_per_person": "大病医疗扣除按人计算",
+    "supervision_stop_months_min": "暂停联网结算的最短月数",
+    "supervision_stop_months_max": "暂停联网结算的最长月数",
+    "hotline": "咨询电话",
 }
 ORDERS = {
     "filing_time": "按备案先后", "binding_time_asc": "先绑定的先付", "binding_time_desc": "后绑定的先付",
@@ -94,6 +197,10 @@ LIMITS = {
     "authoriser_reserve_ratio": "其余按比例留给自己",
     "settlement_cap_per_member": "到了每次上限",
     "member_quota": "额度用完",
+    "daily_mutual_aid_limit": "到了每天上限",
+    "monthly_cap": "到了本月上限",
+    "yearly_cap": "到了本年上限",
+    "keep": "其余是这位家人留给自己的",
     "balance": "余额用完",
 }
 MODES = {
@@ -177,6 +284,44 @@ def _supplement(step: Step, _: Mapping[str, Pack]) -> str:
     return f"超过年度限额的部分，由大额补助付 {yuan(step.fen)} 元"
 
 
+def _not_filed(step: Step, _: Mapping[str, Pack]) -> str:
+    return "没有办理异地就医备案，医保基金这次不直接付；出院结账前补办备案，仍可直接结算"
+
+
+def _remote(step: Step, _: Mapping[str, Pack]) -> str:
+    return f"在参保地以外看病（{FILINGS[step.detail['filed']]}），医保基金的支付比例降低 {step.detail['points']} 个百分点"
+
+
+def _admission_deductible(step: Step, _: Mapping[str, Pack]) -> str:
+    return f"本年第 {step.detail['number']} 次住院，{LEVELS[step.detail['level']]}起付线以内由个人负担 {yuan(step.fen)} 元"
+
+
+def _by_bands(bands: Sequence[Sequence[Any]]) -> str:
+    return "、".join(f"{yuan(fen)} 元付 {ratio}%" for fen, ratio in bands)
+
+
+def _admission(step: Step, _: Mapping[str, Pack]) -> str:
+    level, eligible = LEVELS[step.detail["level"]], yuan(step.detail["eligible"])
+    if not step.detail["bands"]:
+        return f"在{level}住院，{eligible} 元医保统筹基金不付"
+    return f"住院医保统筹基金付 {yuan(step.fen)} 元：起付线以上 {eligible} 元，在{level}{_by_bands(step.detail['bands'])}"
+
+
+def _disease(step: Step, _: Mapping[str, Pack]) -> str:
+    return (
+        f"按门诊慢特病，医保统筹基金付 {yuan(step.fen)} 元：起付线以上 {yuan(step.detail['eligible'])} 元，"
+        f"{LEVELS[step.detail['level']]}支付比例 {step.detail['percent']}%"
+    )
+
+
+def _serious(step: Step, _: Mapping[str, Pack]) -> str:
+    before = f"，减去此前已付的 {yuan(step.detail['before'])} 元" if step.detail["before"] else ""
+    return (
+        f"大病保险付 {yuan(step.fen)} 元：本年目录内个人负担累计 {yuan(step.detail['borne'])} 元，"
+        f"超过 {yuan(step.detail['start'])} 元的部分，{_by_bands(step.detail['bands'])}{before}"
+    )
+
+
 def _not_from_accounts(step: Step, _: Mapping[str, Pack]) -> str:
     tag = step.detail["tag"]
     name = f"疫苗（{tag.partition(':')[2]}）" if tag.startswith("vaccine") else TAGS.get(tag, tag)
@@ -189,8 +334,10 @@ def _personal(step: Step, _: Mapping[str, Pack]) -> str:
 
 def _own(step: Step, _: Mapping[str, Pack]) -> str:
     if not step.fen:
-        return "就医人自己的个人账户没有可用的钱"
-    return f"扣就医人自己的个人账户 {yuan(step.fen)} 元，扣后还剩 {yuan(step.detail['left'])} 元"
+        frozen = step.detail.get("frozen")
+        return "就医人自己的个人账户没有可用的钱" + (f"，有 {yuan(frozen)} 元冻结给了家人用" if frozen else "")
+    frozen = f"，另有 {yuan(step.detail['frozen'])} 元已经冻结给家人用" if "frozen" in step.detail else ""
+    return f"扣就医人自己的个人账户 {yuan(step.fen)} 元，扣后还剩 {yuan(step.detail['left'])} 元{frozen}"
 
 
 def _who(detail: Mapping[str, Any]) -> str:
@@ -211,6 +358,26 @@ def _giver_passed(step: Step, _: Mapping[str, Pack]) -> str:
     return "没有扣" + _who(step.detail) + "的钱：" + REASONS[step.detail["reason"]].format(giver=_who(step.detail))
 
 
+def _household(step: Step, _: Mapping[str, Pack]) -> str:
+    head = f"（户主{step.detail['head']}）" if step.detail["head"] else ""
+    return f"扣家庭共济账户{head} {yuan(step.fen)} 元，扣后还能用 {yuan(step.detail['left'])} 元"
+
+
+def _household_passed(step: Step, _: Mapping[str, Pack]) -> str:
+    return "没有扣家庭共济账户的钱：" + REASONS[step.detail["reason"]].format(giver="家人")
+
+
+def _wallet(step: Step, _: Mapping[str, Pack]) -> str:
+    return (
+        f"跨省共济：扣{_who(step.detail)}在医保钱包里给就医人的额度 {yuan(step.fen)} 元，额度还剩 {yuan(step.detail['left'])} 元"
+    )
+
+
+def _wallet_passed(step: Step, _: Mapping[str, Pack]) -> str:
+    who = _who(step.detail)
+    return f"没有扣{who}在医保钱包里给的额度：" + REASONS[step.detail["reason"]].format(giver=who)
+
+
 def _accounts_off(step: Step, _: Mapping[str, Pack]) -> str:
     return "这次选择了不用个人账户，自己的和家人的账户都不扣"
 
@@ -227,11 +394,21 @@ SENTENCES = {
     "pool": _pool,
     "cap": _cap,
     "supplement": _supplement,
+    "not_filed": _not_filed,
+    "remote": _remote,
+    "admission_deductible": _admission_deductible,
+    "admission": _admission,
+    "disease": _disease,
+    "serious": _serious,
     "not_from_accounts": _not_from_accounts,
     "personal": _personal,
     "own": _own,
     "aid": _aid,
     "giver_passed": _giver_passed,
+    "household": _household,
+    "household_passed": _household_passed,
+    "wallet": _wallet,
+    "wallet_passed": _wallet_passed,
     "accounts_off": _accounts_off,
     "cash": _cash,
 }

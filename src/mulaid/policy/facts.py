@@ -110,10 +110,14 @@ class Facts:
     """Everything a decision rests on besides the packs in force.
 
     `household` is what the patient may draw from the family's pool now, `household_head` its head's masked name; `frozen` the
-    part of the own account that is frozen for others. Of the insured year before this bill: `admissions`, the admissions'
-    `inpatient_in_policy` and `inpatient_fund`; `self_paid`, the in-catalogue burden of every bill after the pooled fund and its
-    supplement but before serious-illness money; `serious`, that money. `remote` is how care away from home was filed: empty at
-    home, else a word of REMOTE. `disease` is the chronic or special disease this visit is for, if the person is certified for it.
+    part of the own account that is frozen for others. `remote` is how care away from home was filed: empty at home, else a word
+    of REMOTE. `disease` is the chronic or special disease this visit is for, if the person is certified for it.
+
+    Of the insured year before this bill: `admissions`, their `inpatient_in_policy` and `inpatient_fund`; `self_paid`, the
+    in-catalogue burden of every bill after the pooled fund and its supplement but before serious-illness money; `serious`, that
+    money; `disease_deductible` and `disease_fund` of visits for the disease. `reward` is what unbroken enrolment adds to the
+    serious-illness cap. A stay in hospital may be billed in parts: `stay_in_policy` is what its earlier bills counted; then
+    `year.deducted_here_today` is true and `admissions` counts the stay itself.
     """
 
     on: date
@@ -137,6 +141,10 @@ class Facts:
     serious: int = 0
     remote: str = ""
     disease: str = ""
+    disease_deductible: int = 0
+    disease_fund: int = 0
+    stay_in_policy: int = 0
+    reward: int = 0
 
     @property
     def total(self) -> int:
@@ -236,6 +244,10 @@ _SELDOM_OF_FACTS: tuple[tuple[str, Any], ...] = (
     ("serious", 0),
     ("remote", ""),
     ("disease", ""),
+    ("disease_deductible", 0),
+    ("disease_fund", 0),
+    ("stay_in_policy", 0),
+    ("reward", 0),
 )
 
 

@@ -27,6 +27,7 @@ from mulaid.refusal import Refusal
 NATION = "000000"
 INHERIT, UNKNOWN = "inherit", "unknown"
 GRADES = {"A": "high", "A-": "high", "K": "high", "B": "medium", "C": "low", "S": "low"}
+YOUNG = {name: kind for name, kind in PARAMETERS.items() if kind.before is not ...}
 CONFIDENCES = ("high", "medium", "low")
 _META = {"region", "name", "layer", "grade", "sources"}
 
@@ -73,7 +74,10 @@ class Pack:
     _known: dict[str, Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_known", {name: v.value for name, v in self.values.items() if v.plain != UNKNOWN})
+        known = {name: v.value for name, v in self.values.items() if v.plain != UNKNOWN}
+        # A pack that was kept before the law knew a parameter decides as the law did then.
+        young = {name: kind.before for name, kind in YOUNG.items() if name not in self.values}
+        object.__setattr__(self, "_known", {**young, **known})
 
     def __getitem__(self, parameter: str) -> Any:
         """The value in force; refuses one that nobody published, because a guess would be somebody's money."""

@@ -50,10 +50,15 @@ EXCLUDED = (
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How values of a parameter are read, and what to call the kind in a message."""
+    """How values of a parameter are read, and what to call the kind in a message.
+
+    `before` is what the law did before the parameter existed: packs kept with older decisions do not have it. Parameters that
+    the law never looked up, or that are there from the first decision on, need none.
+    """
 
     says: str
     parse: Callable[[Any], Any]
+    before: Any = ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,16 @@ def _ratio(value: Any) -> Decimal:
     return ratio
 
 
+def _ratio_to(most: str) -> Callable[[Any], Decimal]:
+    def parse(value: Any) -> Decimal:
+        ratio = _ratio(value)
+        if ratio > Decimal(most):
+            raise ValueError(f"{value} is above {most}; ten points of the ratio are written 0.10")
+        return ratio
+
+    return parse
+
+
 def _count(low: int, high: int) -> Callable[[Any], int]:
     def parse(value: Any) -> int:
         number = _number(value, "a whole number")
@@ -164,7 +179,7 @@ def _or_none(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def _by_level(parse: Callable[[Any], Any], value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         return {ALL_LEVELS: parse(value)}
-    if strange := [level for level in value if level not in LEVELS]:
+    if strange := [level for level in value if level not in LEVELS and not (level == ALL_LEVELS and len(value) == 1)]:
         raise ValueError(f"level {', '.join(strange)} is none of {', '.join(LEVELS)}")
     return {level: parse(item) for level, item in value.items()}
 
@@ -189,6 +204,28 @@ def _bands(value: Any) -> tuple[Band, ...]:
     if starts[0] != 0 or starts != sorted(set(starts)):
         raise ValueError("the first band starts from 0 and each later one from a higher amount")
     return bands
+
+
+def _bands_or_none(value: Any) -> tuple[Band, ...]:
+    """Bands; an empty list where nothing is paid."""
+    return () if value == [] else _bands(value)
+
+
+def _by_admission(value: Any) -> tuple[int, ...]:
+    """Fen for the first admission of a year, the second and so on, the last for every later one."""
+    if not isinstance(value, dict):
+        return (_money(value),)
+    if set(value) not in ({"first", "later"}, {"first", "second", "later"}):
+        raise ValueError("a deductible by admission is { first = …, later = … }, with second = … where the second differs")
+    return tuple(_money(value[name]) for name in ("first", "second", "later") if name in value)
+
+
+def _inpatient_deductible(value: Any) -> dict[str, dict[str, tuple[int, ...]]]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} is not a table by class, such as {{ active = {{ first = 1300, later = 650 }} }}")
+    by_level = _by_class(_by_admission)
+    # A row by admission stands for all levels, as a bare amount does.
+    return by_level({name: {ALL_LEVELS: row} if isinstance(row, dict) and "first" in row else row for name, row in value.items()})
 
 
 def _classes(value: Any) -> tuple[PersonClass, ...]:
@@ -306,10 +343,6 @@ def _or_as_employee(value: Any) -> int | None:
     return None if value == "as_employee" else _money(value)
 
 
-def _anything(value: Any) -> Any:
-    return value
-
-
 MONEY = Kind("money", _money)
 MONEY_OR_NONE = Kind("money or none", _or_none(_money))
 RATIO = Kind("ratio", _ratio)
@@ -376,8 +409,20 @@ PARAMETERS: Mapping[str, Kind] = {
     "resident_premium": Kind("money by class of resident", _premiums),
     "active_credit_ratio": RATIO,
     "retiree_credit": Kind("list of credits", _retiree_credit),
-    "inpatient_deductible": Kind("table", _anything),
-    "inpatient_ratio_bands": Kind("table", _anything),
+    "inpatient_deductible": Kind("money by class, level and admission", _inpatient_deductible),
+    "inpatient_ratio_bands": Kind("bands or none", _bands_or_none),
+    "inpatient_tier_basis": Kind("word", _word("admission", "year_sum"), "admission"),
+    "inpatient_cap": Kind("money or none by class", _by_class(_or_none(_money)), {}),
+    "chronic_deductible": Kind("money by class and level", _by_class(_money), {}),
+    "chronic_ratio": Kind("ratio by class and level", _by_class(_ratio), {}),
+    "chronic_cap": Kind("money or none by class", _by_class(_or_none(_money)), {}),
+    "serious_illness_start": Kind("money or none by class", _by_class(_or_none(_money)), {}),
+    "serious_illness_bands": Kind("bands or none", _bands_or_none, ()),
+    "serious_illness_cap": Kind("money or none by class", _by_class(_or_none(_money)), {}),
+    "remote_long_term_ratio_cut": Kind("ratio points", _ratio_to("0.30"), Decimal(0)),
+    "remote_referral_cut": Kind("ratio points", _ratio_to("0.30"), Decimal(0)),
+    "remote_other_cut": Kind("ratio points", _ratio_to("0.30"), Decimal(0)),
+    "remote_unfiled_cut": Kind("ratio points or none", _or_none(_ratio_to("0.30")), Decimal(0)),
     "credential_one_per_person": YES_OR_NO,
     "credential_offline_fallback_hours": Kind("hours", _count(0, 168)),
     "payment_password_digits": Kind("count", _count(6, 6)),

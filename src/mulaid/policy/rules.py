@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from mulaid.money import Fen, half_up, share
-from mulaid.policy.facts import Facts, Giver, Patient, Portion, Year
+from mulaid.policy.facts import Facts, Giver, Patient, Portion, Wallet, Year
 from mulaid.policy.pack import Pack
-from mulaid.policy.parameters import ALL_LEVELS
+from mulaid.policy.parameters import ALL_LEVELS, Band
 
 FALLBACK = {
     "primary": ("primary", "L1", ALL_LEVELS),
@@ -18,6 +18,13 @@ FALLBACK = {
     "L3": ("L3", ALL_LEVELS),
     "L3P": ("L3P", "L3", ALL_LEVELS),
     "pharmacy": ("pharmacy", ALL_LEVELS),
+}
+REMOTE_CUTS = {
+    "long_term": "remote_long_term_ratio_cut",
+    "referral": "remote_referral_cut",
+    "emergency": "remote_referral_cut",
+    "other": "remote_other_cut",
+    "unfiled": "remote_unfiled_cut",
 }
 
 
@@ -77,8 +84,10 @@ def deductible_due(pack: Pack, facts: Facts, classes: Sequence[str]) -> Fen:
     return max(0, owed - facts.year.deductible)
 
 
-def bands_pay(pack: Pack, year: Year, classes: Sequence[str], level: str, deducted: Fen, eligible: Fen) -> Fen:
-    """The fund's formula over the bands of the year's sum, rounded half up once for the whole line."""
+def bands_pay(
+    pack: Pack, year: Year, classes: Sequence[str], level: str, deducted: Fen, eligible: Fen, cut: Decimal | int = 0
+) -> Fen:
+    """The fund's formula over the bands of the year's sum, each share less `cut`, rounded half up once for the whole line."""
     bands = pack["outpatient_ratio"]
     by_fund = pack["tier_basis"] == "fund_paid_sum"
     reached = Decimal(year.fund) if by_fund else Decimal(year.in_policy + deducted)
@@ -88,6 +97,8 @@ def bands_pay(pack: Pack, year: Year, classes: Sequence[str], level: str, deduct
         if upper is not None and reached >= upper:
             continue
         ratio = ratio_at(band.ratios, classes, level)
+        if cut:
+            ratio = max(ratio - cut, Decimal(0))
         if upper is None:
             slice_ = left
         elif by_fund:
@@ -100,6 +111,24 @@ def bands_pay(pack: Pack, year: Year, classes: Sequence[str], level: str, deduct
         if not left:
             break
     return half_up(paid)
+
+
+def slices(bands: Sequence[Band], reached: Fen, left: Fen) -> list[tuple[Fen, Band]]:
+    """An amount that lies above `reached`, cut where bands begin; nothing of an empty slice."""
+    found = []
+    for place, band in enumerate(bands):
+        upper = bands[place + 1].from_fen if place + 1 < len(bands) else None
+        part = left if upper is None else max(0, min(left, upper - reached))
+        if part:
+            found.append((part, band))
+            left -= part
+            reached += part
+    return found
+
+
+def percent(ratio: Decimal) -> str:
+    """`0.85` as `85`, `0.955` as `95.5`."""
+    return format((ratio * 100).normalize(), "f")
 
 
 def prohibited(pack: Pack, portion: Portion) -> bool:
@@ -135,6 +164,8 @@ def barred(own: Pack, theirs: Pack, facts: Facts, giver: Giver) -> tuple[str, st
     on = facts.on.isoformat()
     if facts.patient.status != "normal" and not own["suspended_member_can_receive"]:
         return "member_suspended", "suspended_member_can_receive"
+    if giver.paused:
+        return "paused", ""
     stopped = giver.suspended_since_bound
     if stopped is not None and stopped <= on and "suspended" in theirs["auto_release_on"]:
         return "relation_not_active", "auto_release_on"
@@ -157,8 +188,53 @@ def barred(own: Pack, theirs: Pack, facts: Facts, giver: Giver) -> tuple[str, st
         return "not_drawn_here", "mutual_aid_mode"
     if facts.use not in theirs["mutual_aid_use_types"] or facts.use not in giver.uses:
         return "use_prohibited", "mutual_aid_use_types"
-    if giver.quota_left is not None and giver.quota_left <= 0:
-        return "quota_exhausted", "member_quota"
+    limits = _limits(giver)
+    if limits != NO_LIMITS:
+        for left, (reason, parameter) in zip(limits, LIMITS, strict=True):
+            if left is not None and left <= 0:
+                return reason, parameter if parameter not in LIMITS_OF_GIVER else ""
+    return None
+
+
+# In the order in which they are told when several are used up; the second word is the parameter, or what only a giver sets.
+LIMITS = (
+    ("quota_exhausted", "member_quota"),
+    ("settlement_cap", "settlement_cap_per_member"),
+    ("daily_limit", "daily_mutual_aid_limit"),
+    ("monthly_cap", "monthly_cap"),
+    ("yearly_cap", "yearly_cap"),
+)
+NO_LIMITS = (None,) * len(LIMITS)
+LIMITS_OF_GIVER = ("balance", "keep", "monthly_cap", "yearly_cap")
+
+
+def _limits(giver: Giver) -> tuple[Fen | None, ...]:
+    """What each of LIMITS still allows."""
+    return giver.quota_left, giver.settlement_cap, giver.day_left, giver.month_left, giver.year_left
+
+
+def household_barred(pack: Pack, facts: Facts) -> tuple[str, str] | None:
+    """Why the family's pool cannot pay this bill: (closed reason, parameter), or None when it can."""
+    if facts.patient.status != "normal" and not pack["suspended_member_can_receive"]:
+        return "member_suspended", "suspended_member_can_receive"
+    if pack["mutual_aid_mode"] != "pool":
+        return "not_pooled_here", "mutual_aid_mode"
+    if facts.use not in pack["mutual_aid_use_types"]:
+        return "use_prohibited", "mutual_aid_use_types"
+    return None
+
+
+def wallet_barred(pack: Pack, facts: Facts, wallet: Wallet) -> tuple[str, str] | None:
+    """Why a frozen quota cannot pay this bill. What its giver may do was asked when it was frozen; `pack` is the patient's."""
+    on = facts.on.isoformat()
+    if facts.patient.status != "normal" and not pack["suspended_member_can_receive"]:
+        return "member_suspended", "suspended_member_can_receive"
+    if wallet.bound[:10] > on or (wallet.until is not None and wallet.until[:10] < on):
+        return "relation_not_active", ""
+    if facts.use not in wallet.uses:
+        return "use_prohibited", ""
+    if wallet.left <= 0:
+        return "quota_exhausted", ""
     return None
 
 
@@ -179,23 +255,29 @@ def _outside_area(pack: Pack, patient_region: str, giver_region: str) -> bool:
 
 
 def usable(pack: Pack, giver: Giver) -> tuple[Fen, str]:
-    """What one giver's account may pay towards one settlement, and what bounds it: a parameter, or `balance`."""
+    """What one giver's account may pay towards one settlement, and what bounds it: a parameter, or one of LIMITS_OF_GIVER."""
     balance = giver.account
     if pack["authoriser_account_part"] == "whole":
         balance += giver.current_year
-    floor, reserve = pack["authoriser_balance_floor"], share(balance, pack["authoriser_reserve_ratio"])
-    kept, parameter = max((floor, "authoriser_balance_floor"), (reserve, "authoriser_reserve_ratio"), (giver.frozen, "balance"))
-    if kept:
-        kept = max(floor, reserve) + giver.frozen
-    bounds = [(balance - kept, parameter if kept else "balance"), (giver.account, "balance")]
-    for limit, name in (
-        (giver.settlement_cap, "settlement_cap_per_member"),
-        (pack["settlement_cap_per_member"], "settlement_cap_per_member"),
-        (giver.quota_left, "member_quota"),
-    ):
-        if limit is not None:
-            bounds.append((limit, name))
-    limit, name = min(bounds, key=lambda bound: bound[0])
+    kept, name = pack["authoriser_balance_floor"], "authoriser_balance_floor"
+    if giver.keep > kept:
+        kept, name = giver.keep, "keep"
+    if (ratio := pack["authoriser_reserve_ratio"]) and (reserve := share(balance, ratio)) > kept:
+        kept, name = reserve, "authoriser_reserve_ratio"
+    if giver.frozen >= kept:
+        name = "balance"
+    limit: Fen = balance - kept - giver.frozen
+    if giver.account < limit:
+        limit, name = giver.account, "balance"
+    limits = _limits(giver)
+    if limits != NO_LIMITS:
+        for most, (_, parameter) in zip(limits, LIMITS, strict=True):
+            if most is not None and most < limit:
+                limit, name = most, parameter
+    for parameter in ("settlement_cap_per_member", "daily_mutual_aid_limit"):
+        most = pack[parameter]
+        if most is not None and most < limit:
+            limit, name = most, parameter
     return max(0, limit), name
 
 

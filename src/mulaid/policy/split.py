@@ -7,31 +7,17 @@ the givers in the region's order, cash. The parts always add up to the bill.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from mulaid.money import Fen, share
+from mulaid.money import Fen
 from mulaid.policy import rules
+from mulaid.policy.benefit import DISEASE, INPATIENT, OUTPATIENT, Trace, benefit
+from mulaid.policy.benefit import Step as Step
 from mulaid.policy.facts import Facts, Giver, Wallet
 from mulaid.policy.pack import Pack
 
-NO_DETAIL: Mapping[str, Any] = {}
 EMPLOYEE_POOL, SUPPLEMENT, RESIDENT_POOL = "310100", "330100", "390100"
-
-
-class Step(NamedTuple):
-    """One thing that decided: what, how much, by which parameter of whose pack, and what a reader needs to follow it."""
-
-    what: str
-    fen: Fen
-    rule: str = ""
-    region: str = ""
-    detail: Mapping[str, Any] = NO_DETAIL
-
-    def as_json(self) -> list[Any]:
-        """A short row; `Step(*row)` reads it back."""
-        return [self.what, self.fen, self.rule, self.region, self.detail]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +25,8 @@ class Decision:
     """Who pays what of one bill: the parts add up to `total` and none is below zero.
 
     Parts: pool, supplement, serious (serious-illness insurance), current_year, account, aid, household, wallets, cash.
+    `benefit` is the kind of care whose sums of the year move, `burden` what the bill adds to the year's self-paid sum,
+    `begun` whether it is the first of a stay in hospital (`added`).
     """
 
     total: Fen
@@ -55,6 +43,9 @@ class Decision:
     household: Fen = 0
     wallets: tuple[tuple[Wallet, Fen], ...] = ()
     serious: Fen = 0
+    benefit: str = OUTPATIENT
+    burden: Fen = 0
+    begun: bool = False
 
     @property
     def funds(self) -> Fen:
@@ -87,118 +78,81 @@ class Decision:
         return self.total - self.funds
 
 
-@dataclass(slots=True)
-class _Trace:
-    region: str
-    steps: list[Step] = field(default_factory=list)
+class Added(NamedTuple):
+    """What one bill adds to the sums of the insured year; a refund takes the same away. Names are those of Year and Facts."""
 
-    def add(self, what: str, fen: Fen, rule: str = "", region: str = "", **detail: Any) -> None:
-        self.steps.append(Step(what, fen, rule, (region or self.region) if rule else "", detail))
-
-
-@dataclass(frozen=True, slots=True)
-class _Benefit:
-    current_year: Fen = 0
-    deductible: Fen = 0
-    counted: Fen = 0
-    pool: Fen = 0
+    in_policy: Fen = 0
+    fund: Fen = 0
     supplement: Fen = 0
+    deductible: Fen = 0
+    admissions: int = 0
+    inpatient_in_policy: Fen = 0
+    inpatient_fund: Fen = 0
+    disease_deductible: Fen = 0
+    disease_fund: Fen = 0
+    self_paid: Fen = 0
+    serious: Fen = 0
+
+
+def added(decision: Decision) -> Added:
+    """What a decision adds to the year: only ordinary outpatient care moves the sums that its own tables look at."""
+    after = Added(self_paid=decision.burden, serious=decision.serious)
+    if decision.benefit == INPATIENT:
+        return after._replace(
+            admissions=int(decision.begun), inpatient_in_policy=decision.in_policy_counted, inpatient_fund=decision.pool
+        )
+    if decision.benefit == DISEASE:
+        return after._replace(disease_deductible=decision.deductible, disease_fund=decision.pool)
+    return after._replace(
+        in_policy=decision.in_policy_counted,
+        fund=decision.pool,
+        supplement=decision.supplement,
+        deductible=decision.deductible,
+    )
 
 
 def decide(packs: Mapping[str, Pack], facts: Facts) -> Decision:
     """Who pays what; `packs` holds the pack in force on the day of care for the patient's and every giver's region."""
     pack = packs[facts.patient.region]
-    trace = _Trace(facts.patient.region)
+    trace = Trace(facts.patient.region)
     total = facts.total
     own_usable = facts.use_accounts and (facts.patient.status == "normal" or pack["suspended_owner_can_spend_own"])
-    benefit = _benefit(pack, facts, own_usable, trace)
-    personal = total - benefit.pool - benefit.supplement - benefit.current_year
-    payable = personal - _kept_from_accounts(pack, facts, trace)
+    funds = benefit(pack, facts, own_usable, trace)
+    personal = total - funds.pool - funds.supplement - funds.serious - funds.current_year
+    # What no account may pay stays with the person even where serious-illness insurance pays for what is left of the rest.
+    payable = min(personal, max(0, personal - _kept_from_accounts(pack, facts, trace)))
     trace.add("personal", personal)
-    account, aid = _accounts(packs, facts, payable, own_usable, trace)
-    cash = personal - account - sum(fen for _, fen in aid)
+    account, household, aid, wallets = _accounts(packs, facts, payable, own_usable, trace)
+    parts = (
+        funds.pool, funds.supplement, funds.serious, funds.current_year, account, household, *[fen for _, fen in aid],
+        *[fen for _, fen in wallets],
+    )  # fmt: skip
+    cash = total - sum(parts)
     trace.add("cash", cash)
-    decision = Decision(
+    assert cash >= 0, "no part of a bill is below zero"
+    assert min(parts) >= 0, "no part of a bill is below zero"
+    return Decision(
         total=total,
         pool_fund=EMPLOYEE_POOL if facts.patient.employee else RESIDENT_POOL,
-        pool=benefit.pool,
-        supplement=benefit.supplement,
-        deductible=benefit.deductible,
-        in_policy_counted=benefit.counted,
-        current_year=benefit.current_year,
+        pool=funds.pool,
+        supplement=funds.supplement,
+        deductible=funds.deductible,
+        in_policy_counted=funds.counted,
+        current_year=funds.current_year,
         account=account,
         aid=aid,
         cash=cash,
         steps=tuple(trace.steps),
+        household=household,
+        wallets=wallets,
+        serious=funds.serious,
+        benefit=funds.kind,
+        burden=funds.burden,
+        begun=funds.begun,
     )
-    parts = (
-        decision.pool, decision.supplement, decision.serious, decision.current_year, account, *(fen for _, fen in aid),
-        decision.household, *(fen for _, fen in decision.wallets), cash,
-    )  # fmt: skip
-    assert sum(parts) == total, "the parts of a bill add up"
-    assert min(parts) >= 0, "no part of a bill is below zero"
-    return decision
 
 
-def _benefit(pack: Pack, facts: Facts, own_usable: bool, trace: _Trace) -> _Benefit:
-    """The funds' part. In split regions the current-year account goes first and does not count toward the deductible."""
-    covered = sum(portion.in_policy for portion in facts.portions if not rules.prohibited(pack, portion))
-    trace.add("bill", facts.total, covered=covered)
-    if facts.patient.status != "normal":
-        trace.add("no_fund", covered, status=facts.patient.status)
-        return _Benefit()
-    current = 0
-    if own_usable and pack["split_current_and_prior_account"]:
-        current = min(facts.current_year, covered)
-        if current:
-            trace.add("current_year", current, "split_current_and_prior_account", left=facts.current_year - current)
-    classes = rules.classes_of(pack, facts)
-    if not rules.fund_pays_here(pack, classes, facts.level):
-        # What no fund shares in does not use up the year's deductible either.
-        if covered:
-            trace.add("pool", 0, "outpatient_ratio", eligible=covered - current, level=facts.level)
-        return _Benefit(current)
-    base = covered - current
-    deductible = min(base, rules.deductible_due(pack, facts, classes))
-    if deductible:
-        trace.add(
-            "deductible",
-            deductible,
-            "outpatient_deductible",
-            mode=pack["outpatient_deductible_mode"],
-            before=facts.year.deductible,
-        )
-    eligible = base - deductible
-    formula = rules.bands_pay(pack, facts.year, classes, facts.level, deductible, eligible)
-    cap = rules.row(pack["outpatient_cap"], classes, facts.level)
-    pool = formula if cap is None else min(formula, max(0, cap - facts.year.fund))
-    detail: dict[str, Any] = {"eligible": eligible, "level": facts.level, "class": classes[0]}
-    if eligible and formula:
-        detail["percent"] = str((Decimal(formula) / eligible * 100).quantize(Decimal("0.1")).normalize())
-    if eligible:
-        trace.add("pool", pool, "outpatient_ratio", **detail)
-    supplement = 0
-    if pool < formula and cap is not None:
-        trace.add("cap", pool, "outpatient_cap", cap=cap, before=facts.year.fund, over=formula - pool)
-        supplement = _supplement(pack, facts, classes, eligible, formula, formula - pool, trace)
-    return _Benefit(current, deductible, base, pool, supplement)
-
-
-def _supplement(pack: Pack, facts: Facts, classes: list[str], eligible: Fen, formula: Fen, over: Fen, trace: _Trace) -> Fen:
-    """What a supplement pays once the pool's yearly cap is used up: up to a sum a year, or a share without limit."""
-    if limit := pack["outpatient_supplement_after_cap"]:
-        paid = min(over, max(0, limit - facts.year.supplement))
-        trace.add("supplement", paid, "outpatient_supplement_after_cap", limit=limit, before=facts.year.supplement)
-        return int(paid)
-    ratio = rules.row(pack["outpatient_after_cap_ratio"], classes, facts.level)
-    if ratio:
-        paid = share(eligible, Decimal(over) / formula * ratio)
-        trace.add("supplement", paid, "outpatient_after_cap_ratio")
-        return paid
-    return 0
-
-
-def _kept_from_accounts(pack: Pack, facts: Facts, trace: _Trace) -> Fen:
+def _kept_from_accounts(pack: Pack, facts: Facts, trace: Trace) -> Fen:
     kept = 0
     for portion in facts.portions:
         fen, parameter = rules.not_from_accounts(pack, portion)
@@ -208,32 +162,89 @@ def _kept_from_accounts(pack: Pack, facts: Facts, trace: _Trace) -> Fen:
     return kept
 
 
-def _accounts(
-    packs: Mapping[str, Pack], facts: Facts, payable: Fen, own_usable: bool, trace: _Trace
-) -> tuple[Fen, tuple[tuple[Giver, Fen], ...]]:
-    """The own account and the givers, in the region's order, for as long as something payable is left."""
+Paid = tuple[Fen, Fen, tuple[tuple[Giver, Fen], ...], tuple[tuple[Wallet, Fen], ...]]
+
+
+def _accounts(packs: Mapping[str, Pack], facts: Facts, payable: Fen, own_usable: bool, trace: Trace) -> Paid:
+    """Own account, household pool, givers and wallets in the region's order, for as long as something payable is left."""
     pack = packs[facts.patient.region]
     if not facts.use_accounts:
         trace.add("accounts_off", payable)
-        return 0, ()
-    own = min(facts.account, payable) if own_usable else 0
+        return 0, 0, (), ()
+    left = max(0, facts.account - facts.frozen)
+    own = min(left, payable) if own_usable else 0
     if pack["own_account_first"]:
-        _tell_own(facts, own, trace)
-        return own, _givers_pay(packs, facts, payable - own, facts.account - own, trace)
-    aid = _givers_pay(packs, facts, payable, facts.account, trace)
-    own = min(own, payable - sum(fen for _, fen in aid))
-    _tell_own(facts, own, trace)
-    return own, aid
+        _tell_own(facts, own, left, trace)
+        return (own, *_relatives_pay(packs, facts, payable - own, left - own, trace))
+    household, aid, wallets = _relatives_pay(packs, facts, payable, left, trace)
+    own = min(own, payable - household - sum(fen for _, fen in aid) - sum(fen for _, fen in wallets))
+    _tell_own(facts, own, left, trace)
+    return own, household, aid, wallets
 
 
-def _tell_own(facts: Facts, own: Fen, trace: _Trace) -> None:
+def _tell_own(facts: Facts, own: Fen, left: Fen, trace: Trace) -> None:
     if own or facts.patient.employee:
-        trace.add("own", own, "own_account_first", left=facts.account - own)
+        if facts.frozen:
+            trace.add("own", own, "own_account_first", left=left - own, frozen=facts.frozen)
+        else:
+            trace.add("own", own, "own_account_first", left=left - own)
 
 
-def _givers_pay(
-    packs: Mapping[str, Pack], facts: Facts, need: Fen, own_left: Fen, trace: _Trace
-) -> tuple[tuple[Giver, Fen], ...]:
+def _relatives_pay(
+    packs: Mapping[str, Pack], facts: Facts, need: Fen, own_left: Fen, trace: Trace
+) -> tuple[Fen, tuple[tuple[Giver, Fen], ...], tuple[tuple[Wallet, Fen], ...]]:
+    """What the own account left: the household's pool, then givers, and wallets after or before them."""
+    pack = packs[facts.patient.region]
+    household = _household_pays(pack, facts, need, trace) if facts.household else 0
+    need -= household
+    wallets: tuple[tuple[Wallet, Fen], ...] = ()
+    if facts.wallets and pack["wallet_order"] == "before_relations":
+        wallets = _wallets_pay(pack, facts, need, trace)
+        need -= sum(fen for _, fen in wallets)
+    aid = _givers_pay(packs, facts, need, own_left, trace)
+    if facts.wallets and pack["wallet_order"] == "after_relations":
+        wallets = _wallets_pay(pack, facts, need - sum(fen for _, fen in aid), trace)
+    return household, aid, wallets
+
+
+def _household_pays(pack: Pack, facts: Facts, need: Fen, trace: Trace) -> Fen:
+    if not need:
+        return 0
+    stop = rules.household_barred(pack, facts)
+    if stop is not None:
+        trace.add("household_passed", 0, stop[1], head=facts.household_head, reason=stop[0])
+        return 0
+    fen = min(facts.household, need)
+    trace.add("household", fen, "mutual_aid_mode", head=facts.household_head, left=facts.household - fen)
+    return fen
+
+
+def _wallets_pay(pack: Pack, facts: Facts, need: Fen, trace: Trace) -> tuple[tuple[Wallet, Fen], ...]:
+    """Quotas that relatives elsewhere froze for the patient, the first frozen first."""
+    paid: list[tuple[Wallet, Fen]] = []
+    for wallet in sorted(facts.wallets, key=lambda w: (w.bound, w.grant)):
+        if not need:
+            break
+        stop = rules.wallet_barred(pack, facts, wallet)
+        if stop is not None:
+            trace.add("wallet_passed", 0, stop[1], giver=wallet.shown, relation=wallet.relation, reason=stop[0])
+            continue
+        fen = min(wallet.left, need)
+        trace.add(
+            "wallet",
+            fen,
+            "wallet_order",
+            giver=wallet.shown,
+            grant=wallet.grant,
+            relation=wallet.relation,
+            left=wallet.left - fen,
+        )
+        paid.append((wallet, fen))
+        need -= fen
+    return tuple(paid)
+
+
+def _givers_pay(packs: Mapping[str, Pack], facts: Facts, need: Fen, own_left: Fen, trace: Trace) -> tuple[tuple[Giver, Fen], ...]:
     """Each giver in order pays what may be taken and is still needed; who is passed over is told with the reason."""
     pack = packs[facts.patient.region]
     paid: list[tuple[Giver, Fen]] = []
@@ -253,15 +264,14 @@ def _givers_pay(
         can, bound = rules.usable(theirs, giver)
         fen = min(can, need)
         if not fen:
-            reason = "below_floor" if giver.account else "no_balance"
             trace.add(
                 "giver_passed",
                 0,
-                "" if bound == "balance" else bound,
+                "" if bound in rules.LIMITS_OF_GIVER else bound,
                 giver.region,
                 giver=giver.shown,
                 relation=giver.relation,
-                reason=reason,
+                reason=_why_nothing(giver, bound),
             )
             continue
         limited = bound if fen < need else ""
@@ -278,6 +288,14 @@ def _givers_pay(
         paid.append((giver, fen))
         need -= fen
     return tuple(paid)
+
+
+def _why_nothing(giver: Giver, bound: str) -> str:
+    if not giver.account:
+        return "no_balance"
+    if bound == "keep":
+        return "below_reserve"
+    return "all_frozen" if bound == "balance" and giver.frozen else "below_floor"
 
 
 def replay(packs: Mapping[str, Pack], facts: Facts, amounts: Mapping[str, Fen]) -> list[str]:

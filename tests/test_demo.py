@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
-from importlib import resources
 from pathlib import Path
 
 import httpx
@@ -24,9 +23,6 @@ from mulaid.ledger import chart, journal, statement
 from mulaid.people import enrolment
 from mulaid.people.credential import well_formed
 from mulaid.people.enrolment import PersonRef
-from mulaid.policy.explain import RULES
-from mulaid.policy.pack import library
-from mulaid.policy.parameters import PARAMETERS
 from mulaid.proof.cases import serving
 from mulaid.proof.verify import faults
 from mulaid.refusal import Refusal
@@ -356,12 +352,3 @@ def test_columns_line_up_whatever_the_script() -> None:
     rows = [told.Payer("cash", "现金", 1_00), told.Payer("family", "A·乙", 12_345_67)]
     widths = {told.width(line) for line in told.table(rows, 12_346_67)}
     assert len(widths) == 1
-
-
-def test_every_rule_that_can_decide_has_a_name_for_people() -> None:
-    files = resources.files("mulaid.policy")
-    read: Callable[[str], str] = lambda name: files.joinpath(name).read_text("utf-8")  # noqa: E731
-    used = {word for word in re.findall(r'"([a-z_]+)"', read("split.py") + read("rules.py"), re.ASCII) if word in PARAMETERS}
-    assert len(used) > 20
-    assert used <= set(RULES)
-    assert set(RULES) <= set(library().in_force("420100", wall_clock().date()).values)

@@ -20,6 +20,7 @@ from mulaid.db import Database, process_url
 from mulaid.postgres import Server
 from mulaid.settings import Settings
 
+pytest_plugins = ["browsing"]
 TEMPLATE = "mulaid_template"
 
 

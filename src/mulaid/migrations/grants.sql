@@ -26,7 +26,7 @@ grant update (used) on mulaid.wallet_grant to mulaid_gateway;
 grant update (version) on mulaid.household_member to mulaid_gateway;
 grant insert on mulaid.wallet_draw to mulaid_gateway;
 grant update (refunded_by) on mulaid.settlement to mulaid_gateway;
-grant update (version, cancelled_at, ended_on, disease, info, med_type) on mulaid.visit to mulaid_gateway;
+grant update (version, cancelled_at, info, med_type) on mulaid.visit to mulaid_gateway;
 grant update (fen) on mulaid.returned to mulaid_gateway;
 grant update (used_at, used_by) on mulaid.code to mulaid_gateway;
 grant update (ended_at) on mulaid.sign_in to mulaid_gateway;
@@ -35,6 +35,8 @@ grant delete on mulaid.nonce to mulaid_worker;
 
 grant insert on mulaid.code, mulaid.pack to mulaid_web;
 grant update (revoked_at) on mulaid.code to mulaid_web;
+grant insert on mulaid.web_session to mulaid_web;
+grant update (seen_at, confirmed_at, ended_at, assurance) on mulaid.web_session to mulaid_web;
 grant select, insert, update, delete on all tables in schema public to mulaid_web;
 
 grant delete on mulaid.outbox to mulaid_worker;

@@ -7,21 +7,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import django_htmx
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.gzip import GZipMiddleware
+from django.shortcuts import render
 from django.templatetags.static import static
-from django.utils.http import url_has_allowed_host_and_scheme
+
+from mulaid.web.visitor import inward
 
 ELDER = "elder"
 SIZES = ("standard", ELDER)
 COOKIE = "display"
 COOKIE_SECONDS = 365 * 24 * 60 * 60
-SHEET, ICON = "mulaid.css", "icon.svg"
+SHEET, ICON, SCRIPT, HTMX = "mulaid.css", "icon.svg", "mulaid.js", "django_htmx/htmx-2.min.js"
 DEVICES = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
 
 # The address changes with the content, so that browsers may keep the file without ever showing an old one.
-_folder = Path(__file__).parent / "static"
-_versions = {name: hashlib.sha256((_folder / name).read_bytes()).hexdigest()[:12] for name in (SHEET, ICON)}
+_folders = (Path(__file__).parent / "static", Path(django_htmx.__file__).parent / "static")
+
+
+def _version(name: str) -> str:
+    path = next(folder / name for folder in _folders if (folder / name).is_file())
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+_versions = {name: _version(name) for name in (SHEET, ICON, SCRIPT, HTMX)}
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
@@ -29,8 +40,11 @@ def context(request: HttpRequest) -> dict[str, Any]:
     return {
         "elder": request.COOKIES.get(COOKIE) == ELDER,
         "stylesheet": _address(SHEET),
-        "icon": _address(ICON),
+        "icon_address": _address(ICON),
+        "script": _address(SCRIPT),
+        "htmx": _address(HTMX),
         "demo": settings.MULAID.profile == "demo",
+        "visitor": getattr(request, "visitor", None),
     }
 
 
@@ -46,17 +60,29 @@ def unstored(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[H
     return answer
 
 
+def packed(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: style sheet and scripts travel compressed. Pages do not: they carry the form token beside typed-in text."""
+    pack, folder = GZipMiddleware(get_response), f"/{settings.STATIC_URL.strip('/')}/"
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        return pack(request) if request.path.startswith(folder) else get_response(request)
+
+    return answer
+
+
 def display(request: HttpRequest, size: str) -> HttpResponse:
     """Remember the size of type and go back to the page; a link, because it must work everywhere and changes nothing else."""
     if size not in SIZES:
         raise Http404
-    back = request.GET.get("back", "/")
-    if not back.startswith("/") or not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
-        back = "/"
-    response = HttpResponseRedirect(back)
+    response = HttpResponseRedirect(inward(request.GET.get("back"), "/"))
     response.set_cookie(COOKIE, size, COOKIE_SECONDS, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax")
     return response
 
 
 def _address(name: str) -> str:
     return f"{static(name)}?v={_versions[name]}"
+
+
+def untrusted(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without this browser's token: the page was open too long, or was not ours."""
+    return render(request, "403_csrf.html", status=403)

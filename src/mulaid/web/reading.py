@@ -2,32 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import secrets
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from threading import Lock
+from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
 
+from mulaid import commands
 from mulaid.calendar import wall_clock
+from mulaid.commands import Key
 from mulaid.crypto import Keys
 from mulaid.db import Actor, Database, Tx
+from mulaid.refusal import Refusal
+from mulaid.settlement import pay
 
 VISITOR = Actor("visitor", "web")
+KEY_LETTERS = frozenset("0123456789abcdef")
+UNSIGNED = ("key", "csrfmiddlewaretoken")
 _opening = Lock()
+
+
+def now() -> datetime:
+    """The present moment: the door's clock."""
+    return wall_clock()
 
 
 @contextmanager
 def reading(by: Actor = VISITOR) -> Iterator[Tx]:
     """Queries for one page at the present moment."""
+    with database().reading(now(), by) as tx:
+        yield tx
+
+
+def alone(work: Callable[[Tx], Any], by: Actor = VISITOR) -> Any:
+    """A transaction of the door's own: sessions, and codes that are shown and not asked for twice."""
+    return commands.alone(database(), work, at=now(), by=by)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a form came to: what was told when it was done, or the refusal. The same form sent again has the same outcome."""
+
+    told: dict[str, Any]
+    refused: str = ""
+    says: str = ""
+    next: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether it was carried out."""
+        return not self.refused
+
+
+def act(request: HttpRequest, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
+    """Carry out what the signed-in visitor's form asks for, once for the form's key.
+
+    A key of another form, or one that no page gave out, is a refusal too: the page is shown again with a new key.
+    """
+    visitor, name = request.visitor, request.POST.get("key", "")
+    if len(name) != 32 or not set(name) <= KEY_LETTERS:
+        return _refused(Refusal("web.stale_form"))
+    typed = sorted((field, request.POST.getlist(field)) for field in request.POST if field not in UNSIGNED)
+    sizes = [(field, file.size, file.name) for field, file in request.FILES.items()]
+    body = json.dumps([request.path, typed, sizes], ensure_ascii=False).encode()
+    key = Key.of(visitor.ref.book, "web", visitor.ref.number, name, body)
+    try:
+        answer = commands.run(
+            database(), key, lambda tx: json.dumps(work(tx), ensure_ascii=False), _told, at=now(), by=visitor.actor
+        )
+    except Refusal as refusal:
+        return _refused(Refusal("web.stale_form") if refusal.code == "command.key_reused" else refusal)
+    found = json.loads(answer.text)
+    return Outcome({}, *found) if answer.refused else Outcome(found)
+
+
+def new_key() -> str:
+    """The key of a form that is about to be shown."""
+    return secrets.token_hex(16)
+
+
+def _told(refusal: Refusal) -> str:
+    return json.dumps([refusal.code, refusal.says, refusal.next], ensure_ascii=False)
+
+
+def _refused(refusal: Refusal) -> Outcome:
+    return Outcome({}, refusal.code, refusal.says, refusal.next)
+
+
+def database() -> Database:
+    """This process's connections."""
     # Without the lock, first requests that arrive together would each open a pool and all but one would stay open unused.
     with _opening:
-        database = _open()
-    with database.reading(wall_clock(), by) as tx:
-        yield tx
+        return _open()
 
 
 @cache
 def _open() -> Database:
     ours = settings.MULAID
-    return Database(ours.database_url, Keys.load(ours.keys_path), size=4)
+    return Database(ours.database_url, Keys.load(ours.keys_path), size=4, calls=(pay.GATHER,))

@@ -24,14 +24,17 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "django_htmx",
     "csp",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "mulaid.web.frame.unstored",
+    "mulaid.web.frame.packed",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "mulaid.web.visitor.visitors",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -41,7 +44,10 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [_here / "templates"],
-        "OPTIONS": {"context_processors": ["django.template.context_processors.request", "mulaid.web.frame.context"]},
+        "OPTIONS": {
+            "context_processors": ["django.template.context_processors.request", "mulaid.web.frame.context"],
+            "builtins": ["mulaid.web.words"],
+        },
     }
 ]
 DATABASES = {
@@ -82,7 +88,13 @@ CONTENT_SECURITY_POLICY = {
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 60 * 60
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "mulaid.web.frame.untrusted"
 _secure = _ours.profile == "production"
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = ("__Host-session", "__Host-csrf") if _secure else ("session", "csrf")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _secure
 SECURE_HSTS_SECONDS = 31_536_000 if _secure else 0
 X_FRAME_OPTIONS = "DENY"

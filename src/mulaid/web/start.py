@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 
 from mulaid.refusal import Refusal
@@ -15,8 +15,9 @@ NOT_FOUND = 404
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """What this is, what to try, and the newest settlement told as whose money paid. Refuses outside the demonstration."""
-    _require_demo()
+    """What this is, what to try, and the newest settlement told as whose money paid; outside a demonstration, the way in."""
+    if settings.MULAID.profile != "demo":
+        return HttpResponseRedirect("/home")
     with reading() as tx:
         recent = whose.newest(tx, LISTED)
         # A refund tells who got money back; the question of this page is who paid, so the settlement before it is told.
@@ -26,8 +27,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def settlement(request: HttpRequest, number: str) -> HttpResponse:
-    """One settlement or refund, rule by rule. Refuses a number nobody has, and everything outside the demonstration."""
-    _require_demo()
+    """One settlement or refund, rule by rule. Refuses a number nobody has."""
     try:
         with reading() as tx:
             told = whose.tell(tx, number)
@@ -41,8 +41,3 @@ def settlement(request: HttpRequest, number: str) -> HttpResponse:
 def health(request: HttpRequest) -> HttpResponse:
     """Whether this process answers."""
     return JsonResponse({"ready": True})
-
-
-def _require_demo() -> None:
-    if settings.MULAID.profile != "demo":
-        raise Http404

@@ -1,15 +1,32 @@
-"""The routes of the people's door."""
+"""The routes of the people's door. Each names what it demands of its visitor; a test walks over them all."""
 
 from __future__ import annotations
 
 from django.urls import path
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from mulaid.web import frame, start
+from mulaid.web.citizen import code, entrance, home, me, trial
+from mulaid.web.visitor import anybody, citizen, demonstration
+
+both = require_http_methods(["GET", "HEAD", "POST"])
 
 urlpatterns = [
-    path("", require_safe(start.page), name="start"),
-    path("whose/<str:number>", require_safe(start.settlement), name="whose"),
-    path("display/<str:size>", require_safe(frame.display), name="display"),
-    path("health", require_safe(start.health), name="health"),
+    path("", anybody(require_safe(start.page)), name="start"),
+    path("whose/<str:number>", demonstration(require_safe(start.settlement)), name="whose"),
+    path("display/<str:size>", anybody(require_safe(frame.display)), name="display"),
+    path("health", anybody(require_safe(start.health)), name="health"),
+    path("enter", anybody(require_safe(entrance.page)), name="enter"),
+    path("enter/as", demonstration(require_POST(entrance.as_made_up)), name="enter_as"),
+    path("leave", anybody(require_POST(entrance.leave)), name="leave"),
+    path("confirm", citizen(both(entrance.confirm)), name="confirm"),
+    path("home", citizen(require_safe(home.page)), name="home"),
+    path("bills", citizen(require_safe(home.all_bills)), name="bills"),
+    path("bills/<str:number>", citizen(require_safe(home.bill)), name="bill"),
+    path("news", citizen(require_safe(home.news)), name="news"),
+    path("code/<str:who>", citizen(require_safe(code.page)), name="code"),
+    path("code/<str:who>/fresh", citizen(require_safe(code.fresh)), name="code_fresh"),
+    path("try", citizen(require_safe(trial.page)), name="try"),
+    path("me/watchers", citizen(require_safe(me.watchers)), name="watchers"),
+    path("me/sessions", citizen(both(me.sessions)), name="sessions"),
 ]

@@ -10,14 +10,22 @@ from uuid import UUID
 from mulaid import refs
 from mulaid.calendar import SHANGHAI
 from mulaid.db import Row, Statements, Tx
-from mulaid.money import Fen, yuan
-from mulaid.policy.explain import INVERSE, Line, explain
+from mulaid.money import Fen
+from mulaid.policy.explain import Line, explain
 from mulaid.policy.split import Step
 from mulaid.proof.verify import Packs
-from mulaid.settlement import pay
+from mulaid.settlement import pay, whose
 
 SQL = Statements("mulaid.web", "whose.sql")
-USES = {"outpatient": "门诊", "pharmacy": "买药"}
+USES = {"outpatient": "门诊", "pharmacy": "买药", "inpatient": "住院"}
+BADGES = {"pool": "统", "own": "本", "fam": "家", "cash": "现"}
+SHORT = {"pool": "医保基金", "own": "自己的账户", "fam": "家人的账户", "cash": "现金"}
+LOOKS = {
+    whose.FUND: ("pool", "医保统筹基金"),
+    whose.OWN: ("own", "本人的个人账户"),
+    whose.FAMILY: ("fam", "家人的账户"),
+    whose.CASH: ("cash", "现金"),
+}
 REFUND, RETURNED = "退费", "已退费"
 BAR = 1000
 NARROWEST = 8
@@ -33,11 +41,6 @@ class Payer:
     fen: Fen
     start: int
     width: int
-
-    @property
-    def amount(self) -> str:
-        """As people read money."""
-        return shown_money(self.fen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +63,31 @@ class Telling:
     other: str
 
     @property
-    def amount(self) -> str:
-        """The whole bill."""
-        return shown_money(self.total)
+    def answer(self) -> list[tuple[str, Fen | None]]:
+        """The question answered in one breath."""
+        return answer(self.payers, is_refund=self.is_refund)
 
     @property
-    def answer(self) -> list[tuple[str, str]]:
-        """The question answered in one breath: words and amounts, an amount empty where nothing was taken."""
-        sums = {look: sum(payer.fen for payer in self.payers if payer.look == look) for look in ("pool", "own", "fam", "cash")}
-        words = {"pool": "医保基金", "own": "自己的账户", "fam": "家人的账户", "cash": "现金"}
-        told = [
-            (f"退回{words[look]}" if self.is_refund else f"{words[look]}付了", shown_money(fen))
-            for look, fen in sums.items()
-            if fen
-        ]
-        if not self.is_refund and not sums["fam"]:
-            told.append(("没有动家人的钱", ""))
-        if not self.is_refund and not sums["cash"]:
-            told.append(("不用付现金", ""))
-        return told
+    def cautions(self) -> list[Line]:
+        """The lines whose rule rests on weak sources."""
+        return [line for line in self.lines if line.caution]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A bill that has not been paid, told like one that has."""
+
+    total: Fen
+    payers: Sequence[Payer]
+    lines: Sequence[Line]
+    is_refund: bool = False
+    other: str = ""
+
+    @property
+    def answer(self) -> list[tuple[str, Fen | None]]:
+        """The question answered in one breath."""
+        words = {"pool": "医保基金付", "own": "自己的账户付", "fam": "家人的账户付", "cash": "还要付现金"}
+        return answer(self.payers, words=words)
 
     @property
     def cautions(self) -> list[Line]:
@@ -94,7 +103,7 @@ class Brief:
     person: str
     place: str
     when: str
-    amount: str
+    total: Fen
     state: str
 
 
@@ -106,7 +115,7 @@ def newest(tx: Tx, most: int) -> list[Brief]:
             person=row["shown"],
             place=row["place"],
             when=_moment(row["settled_at"]).partition("年 ")[2],
-            amount=shown_money(row["total"]),
+            total=row["total"],
             state=REFUND if row["refunds"] else RETURNED if row["refunded_by"] else "",
         )
         for row in tx.all(SQL.newest, most=most)
@@ -134,39 +143,47 @@ def tell(tx: Tx, number: str) -> Telling:
         when=_moment(row["settled_at"]),
         day_of_care=f"{day.year} 年 {day.month} 月 {day.day} 日",
         total=abs(row["total"]),
-        payers=payers(row, steps, person),
+        payers=bars(whose.payers(row, steps), person),
         lines=explain(packs, steps),
         is_refund=row["refunds"] is not None,
         other=refs.show(refs.SETTLEMENT, other) if other else "",
     )
 
 
-def payers(row: Mapping[str, Fen], steps: Sequence[Step], person: str) -> list[Payer]:
-    """Who paid, in the order of payment; fund, own account, relatives and cash are there even when they paid nothing."""
-    aid = [
-        (f"{INVERSE[step.detail['relation']]}（{step.detail['giver']}）的账户", step.fen) for step in steps if step.what == "aid"
-    ]
-    parts = [("统", "pool", "医保统筹基金", abs(row["pool"]))]
-    if row["supplement"]:
-        parts.append(("统", "pool", "大额医疗补助", abs(row["supplement"])))
-    if row["current_year"]:
-        parts.append(("本", "own", f"{person} 自己的当年账户", abs(row["current_year"])))
-    parts.append(("本", "own", f"{person} 自己的账户", abs(row["account"])))
-    parts += [("家", "fam", name, fen) for name, fen in aid] or [("家", "fam", "家人的账户", 0)]
-    parts.append(("现", "cash", "现金", abs(row["cash"])))
-    total = abs(row["total"])
-    assert sum(fen for *_, fen in parts) == total, "the parts of a bill add up to the bill"
+def bars(paid: Sequence[whose.Payer], person: str) -> list[Payer]:
+    """Who pays, in order, with bars; fund, own account, relatives and cash are there even when they pay nothing."""
+    rows: list[tuple[str, str, Fen]] = []
+    mine = "我自己的" if person == "我" else f"{person} 自己的"
+    for kind, (look, name) in LOOKS.items():
+        found = [(look, payer.name.replace("本人的", mine), payer.fen) for payer in paid if payer.kind == kind]
+        rows += found or [(look, name.replace("本人的", mine), 0)]
+    total = sum(fen for *_, fen in rows)
     told, before = [], 0
-    for badge, look, name, fen in parts:
+    for look, name, fen in rows:
         width = max(fen * BAR // total, NARROWEST) if fen else 0
-        told.append(Payer(badge, look, name, fen, min(before * BAR // total, BAR - width) if total else 0, width))
+        told.append(Payer(BADGES[look], look, name, fen, min(before * BAR // total, BAR - width) if total else 0, width))
         before += fen
     return told
 
 
-def shown_money(fen: Fen) -> str:
-    """`¥12.34`, of a refund `-¥12.34`."""
-    return f"-¥{yuan(-fen)}" if fen < 0 else f"¥{yuan(fen)}"
+def answer(
+    payers: Sequence[Payer], *, is_refund: bool = False, words: Mapping[str, str] | None = None
+) -> list[tuple[str, Fen | None]]:
+    """Words and amounts, an amount None where nothing was taken."""
+    verb = "退回{}" if is_refund else "{}付了"
+    words = words or {look: verb.format(name) for look, name in SHORT.items()}
+    sums = {look: sum(payer.fen for payer in payers if payer.look == look) for look in BADGES}
+    told: list[tuple[str, Fen | None]] = [(words[look], fen) for look, fen in sums.items() if fen]
+    if not is_refund and not sums["fam"]:
+        told.append(("没有动家人的钱", None))
+    if not is_refund and not sums["cash"]:
+        told.append(("不用付现金", None))
+    return told
+
+
+def trial(told: whose.Told, person: str) -> Trial:
+    """A bill tried out."""
+    return Trial(told.total, bars(told.payers, person), told.lines)
 
 
 def _presented(tx: Tx, row: Row) -> str:

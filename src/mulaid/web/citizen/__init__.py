@@ -1,0 +1,1 @@
+"""Pages of the signed-in person, one module a noun."""

@@ -1,0 +1,104 @@
+"""Showing a code: for oneself or a relative, a minute long, once; beside it who pays first and who next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import segno
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import SafeString, mark_safe
+
+from mulaid.calendar import business_date
+from mulaid.db import Tx
+from mulaid.money import Fen
+from mulaid.people import credential
+from mulaid.people.credential import Code
+from mulaid.policy.explain import INVERSE
+from mulaid.policy.facts import Giver, Wallet
+from mulaid.policy.pack import library
+from mulaid.refusal import Refusal
+from mulaid.settlement.visit import Institution
+from mulaid.settlement.whose import whose_money
+from mulaid.web.citizen.relatives import Relative, family, one
+from mulaid.web.reading import alone, now
+from mulaid.web.visitor import Visitor
+
+AMPLE = 1_000_000_00
+"""A bill nobody has: with it the law says everybody it would ask, and how much each could give."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One who would be asked to pay: badge, whose money, and at most how much this time."""
+
+    badge: str
+    look: str
+    name: str
+    fen: Fen | None
+
+
+def page(request: HttpRequest, who: str) -> HttpResponse:
+    """A fresh code; the one before it ends."""
+    return render(request, "citizen/code.html", _told(request, who))
+
+
+def fresh(request: HttpRequest, who: str) -> HttpResponse:
+    """The code's part of the page alone."""
+    return render(request, "citizen/_code.html", _told(request, who))
+
+
+def _told(request: HttpRequest, who: str) -> dict[str, Any]:
+    visitor: Visitor = request.visitor
+    sandbox = settings.MULAID.profile != "production"
+
+    def show(tx: Tx) -> tuple[list[Relative], Relative, Code | None, list[Source], Refusal | None]:
+        person = one(tx, visitor, who)
+        try:
+            made = credential.issue(tx, library(), person.ref, visitor.ref, sandbox=sandbox, purpose="show")
+            return family(tx, visitor), person, made, sources(tx, visitor, person), None
+        except Refusal as refusal:
+            return family(tx, visitor), person, None, [], refusal
+
+    people, person, made, order, refusal = alone(show, by=visitor.actor)
+    told: dict[str, Any] = {"people": people, "who": person, "order": order, "refusal": refusal}
+    if made:
+        digits = made.digits
+        told |= {
+            "qr": picture(digits),
+            "groups": [digits[start : start + 4] for start in range(0, len(digits), 4)],
+            "until": made.expires_at,
+            "seconds": max(5, int((made.expires_at - now()).total_seconds()) - 5),
+        }
+    return told
+
+
+def picture(text: str) -> SafeString:
+    """A QR code as SVG that needs no style of its own."""
+    svg = segno.make(text, error="m", micro=False).svg_inline(
+        scale=4, border=0, omitsize=True, lineclass="qrp", svgclass="qr", dark="#000"
+    )
+    return mark_safe(svg.replace("<svg ", '<svg role="img" aria-label="医保码，请把手机给收费员扫" ', 1))  # noqa: S308
+
+
+def sources(tx: Tx, visitor: Visitor, person: Relative) -> list[Source]:
+    """Who would be asked to pay, in order, for this person at a pharmacy of the person's region today."""
+    with_us = Institution("", "", 2, person.region, "pharmacy", person.ref.book)
+    told = whose_money(tx, library(), person.ref, with_us, AMPLE, on=business_date(tx.at))
+    found, mine = [], person.whose
+    if told.decision.current_year:
+        found.append(Source("本", "own", f"{mine}当年账户", told.decision.current_year))
+    found.append(Source("本", "own", f"{mine}个人账户", told.decision.account))
+    if told.decision.household:
+        found.append(Source("家", "fam", "家庭账户", told.decision.household))
+    asked = [(giver.person, _kin(giver), fen) for giver, fen in told.decision.aid]
+    asked += [(wallet.person, _kin(wallet), fen) for wallet, fen in told.decision.wallets]
+    for giver, shown, fen in asked:
+        found.append(Source("家", "fam", "我的账户" if giver == str(visitor.ref.id) else f"{shown}的账户", fen))
+    return [*found, Source("现", "cash", "现金", None)]
+
+
+def _kin(giver: Giver | Wallet) -> str:
+    return f"{INVERSE[giver.relation]}（{giver.shown}）"

@@ -1,0 +1,103 @@
+"""Home, bills, one bill's receipt, and news."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from mulaid import refs
+from mulaid.db import Row, Tx
+from mulaid.money import Fen
+from mulaid.refusal import Refusal
+from mulaid.settlement import pay
+from mulaid.web import whose
+from mulaid.web.citizen.relatives import SQL, Relative, family, one
+from mulaid.web.reading import reading
+from mulaid.web.visitor import Visitor
+
+LATEST, LISTED, NEWS = 3, 30, 50
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """One row of a list of bills."""
+
+    number: str
+    who: str
+    place: str
+    at: Any
+    total: Fen
+    aid: Fen
+    state: str
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """The family, what can be done for it, and what happened last."""
+    visitor: Visitor = request.visitor
+    with reading(visitor.actor) as tx:
+        people = family(tx, visitor)
+        latest = bills(tx, people, LATEST)
+    me, others = people[0], people[1:]
+    first = others[0] if others else me
+    return render(request, "citizen/home.html", {"me": me, "others": others, "first": first, "bills": latest})
+
+
+def all_bills(request: HttpRequest) -> HttpResponse:
+    """The bills of one of the family."""
+    visitor: Visitor = request.visitor
+    with reading(visitor.actor) as tx:
+        people = family(tx, visitor)
+        who = one(tx, visitor, request.GET.get("who", people[0].key))
+        found = bills(tx, [who], LISTED)
+    return render(request, "citizen/bills.html", {"people": people, "who": who, "bills": found})
+
+
+def bill(request: HttpRequest, number: str) -> HttpResponse:
+    """One bill: whose money paid it and why. Not found for anybody but the patient and who may show the patient's code."""
+    visitor: Visitor = request.visitor
+    with reading(visitor.actor) as tx:
+        try:
+            row = pay.find(tx, refs.parse(refs.SETTLEMENT, number))
+        except Refusal:
+            raise Http404 from None
+        if row["person"] not in {person.ref.id for person in family(tx, visitor)}:
+            raise Http404
+        told = whose.tell(tx, number)
+    return render(request, "citizen/bill.html", {"told": told})
+
+
+def news(request: HttpRequest) -> HttpResponse:
+    """What the visitor was told."""
+    visitor: Visitor = request.visitor
+    with reading(visitor.actor) as tx:
+        rows = tx.all(SQL.news, book=visitor.ref.book, person=visitor.ref.id, most=NEWS)
+        mine = {person.ref.id for person in family(tx, visitor)}
+        told = [{**row, "number": _about(tx, row, mine)} for row in rows]
+    return render(request, "citizen/news.html", {"news": told})
+
+
+def _about(tx: Tx, row: Row, mine: set[Any]) -> str:
+    """The number of the bill a message is about, where the reader may open it."""
+    if row["about"] is None:
+        return ""
+    try:
+        bill = pay.find(tx, row["about"])
+    except Refusal:
+        return ""
+    return refs.show(refs.SETTLEMENT, row["about"]) if bill["person"] in mine else ""
+
+
+def bills(tx: Tx, people: list[Relative], most: int) -> list[Bill]:
+    """The newest bills of these people, newest first."""
+    found = []
+    for person in people:
+        for row in tx.all(SQL.bills, book=person.ref.book, person=person.ref.id, most=most):
+            state = whose.REFUND if row["refunds"] else whose.RETURNED if row["refunded_by"] else ""
+            found.append(
+                (row["id"], Bill(refs.show(refs.SETTLEMENT, row["id"]), person.called, row["place"], row["settled_at"],
+                                 row["total"], row["aid"], state))
+            )  # fmt: skip
+    return [bill for _, bill in sorted(found, key=lambda pair: pair[0], reverse=True)[:most]]

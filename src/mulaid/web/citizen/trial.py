@@ -1,0 +1,73 @@
+"""Whose money would pay: try an amount before paying, by the same gathering and law that a settlement uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms as django_forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from mulaid.calendar import business_date
+from mulaid.db import Tx
+from mulaid.policy.facts import Portion
+from mulaid.policy.pack import library
+from mulaid.refusal import Refusal
+from mulaid.settlement.visit import Institution
+from mulaid.settlement.whose import whose_money
+from mulaid.web import forms, whose
+from mulaid.web.citizen.relatives import Relative, family, one
+from mulaid.web.reading import reading
+from mulaid.web.visitor import Visitor
+
+PLACES = (
+    ("pharmacy", "药店"), ("primary", "社区医院、卫生院"), ("L1", "一级医院"), ("L2", "二级医院"), ("L3", "三级医院"),
+)  # fmt: skip
+
+
+class Question(forms.Form):
+    """What somebody wants to know before paying."""
+
+    amount = forms.Yuan(label="假如一共花", most=1_000_000_00, error_messages={"required": "请填写金额，例如 386.40"})
+    place = forms.choice("在哪里看病、买药", PLACES, wrong="请选一种地方", initial="L3")
+    outside = forms.Yuan(
+        label="其中医保不报销的", required=False, least=0, most=1_000_000_00, help_text="自费药、保健品这些。不清楚就不填。"
+    )
+    accounts = django_forms.BooleanField(label="用自己和家人的个人账户付", required=False, initial=True)
+
+    def clean(self) -> Any:
+        """The part not covered is a part of the whole."""
+        found = super().clean()
+        if found.get("outside") and found.get("amount") and found["outside"] > found["amount"]:
+            self.add_error("outside", "不能比一共花的钱还多")
+        return found
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """The question, and once it is asked the answer with every rule and source."""
+    visitor: Visitor = request.visitor
+    asked = "amount" in request.GET
+    form = Question(request.GET if asked else None)
+    trial, refusal, status = None, None, 200
+    with reading(visitor.actor) as tx:
+        people = family(tx, visitor)
+        who = one(tx, visitor, request.GET.get("who", people[0].key))
+        if asked and form.checked():
+            try:
+                trial = _try(tx, who, form.cleaned_data)
+            except Refusal as no:
+                refusal = no
+        elif asked:
+            status = 422
+    told = {"people": people, "who": who, "form": form, "told": trial, "refusal": refusal}
+    return render(request, "citizen/try.html", told, status=status)
+
+
+def _try(tx: Tx, who: Relative, asked: dict[str, Any]) -> whose.Trial:
+    place = asked["place"]
+    kind = 2 if place == "pharmacy" else 1
+    somewhere = Institution("", "", kind, who.region, place, who.ref.book)
+    outside = asked["outside"] or 0
+    portions = [Portion("", asked["amount"] - outside, 0, 0, outside)]
+    told = whose_money(tx, library(), who.ref, somewhere, portions, on=business_date(tx.at), use_accounts=asked["accounts"])
+    return whose.trial(told, who.called if who.is_me else who.shown)

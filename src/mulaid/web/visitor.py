@@ -1,0 +1,256 @@
+"""Who is at the door: sessions kept on the server, their limits, and what a page demands of its visitor.
+
+A session ends after thirty quiet minutes, after twelve hours, when the person leaves, or when it is ended from another device.
+Acts that give something away ask for a proof of presence not older than five minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import rotate_token
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from mulaid import audit, refs
+from mulaid.db import Actor, Row, Statements, Tx
+from mulaid.people.enrolment import PersonRef
+from mulaid.web.reading import alone, now, reading
+
+SQL = Statements("mulaid.web", "visitor.sql")
+IDLE, LONGEST, FRESH = timedelta(minutes=30), timedelta(hours=12), timedelta(minutes=5)
+TOUCH = timedelta(seconds=60)
+SANDBOX, SMS, SMS_FACE = "sandbox", "sms", "sms_face"
+POINTER, CHANNEL, HELD = "session", "channel", "held"
+WEB = "web"
+
+View = Callable[..., HttpResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A signed-in person. `shown` is the masked name."""
+
+    ref: PersonRef
+    session: UUID
+    shown: str
+    gender: str
+    born: date
+    assurance: str
+    channel: str
+    confirmed_at: datetime
+
+    @property
+    def actor(self) -> Actor:
+        """How acts are recorded."""
+        return Actor(self.ref.number, self.channel)
+
+    def present(self, at: datetime) -> bool:
+        """Whether the last proof of presence is recent enough to give something away."""
+        return at - self.confirmed_at <= FRESH
+
+
+def visitors(get_response: View) -> View:
+    """Middleware: `request.visitor`, None for strangers; `request.lapsed` when a session was there and has run out."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        request.visitor, request.lapsed = None, False
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.path.startswith(f"/{settings.STATIC_URL.strip('/')}/"):
+            pointer = request.session.get(POINTER)
+            if pointer:
+                request.visitor = _known(pointer)
+                if request.visitor is None:
+                    channel = request.session.get(CHANNEL)
+                    request.session.flush()
+                    request.lapsed = True
+                    if channel:
+                        request.session[CHANNEL] = channel
+        return get_response(request)
+
+    return answer
+
+
+def _known(pointer: str) -> Visitor | None:
+    session = UUID(pointer)
+    book, at = refs.book_of(session), now()
+    with reading() as tx:
+        row = tx.one(SQL.session, book=book, id=session)
+    if row is None or row["ended_at"] is not None or at - row["seen_at"] > IDLE or at - row["opened_at"] > LONGEST:
+        return None
+    if at - row["seen_at"] > TOUCH:
+        alone(lambda tx: tx.run(SQL.seen, book=book, id=session, at=tx.at))
+    return _visitor(session, row)
+
+
+def _visitor(session: UUID, row: Row) -> Visitor:
+    ref = PersonRef(refs.book_of(session), row["person"])
+    return Visitor(ref, session, row["shown"], row["gender"], row["born"], row["assurance"], row["channel"], row["confirmed_at"])
+
+
+def sign_in(request: HttpRequest, ref: PersonRef, assurance: str) -> None:
+    """A new session for a person who has proved who they are; the cookie's key and the form token change with it."""
+    channel = request.session.get(CHANNEL, WEB)
+    device = _device(request.headers.get("User-Agent", ""))
+
+    def work(tx: Tx) -> UUID:
+        session = refs.mint(ref.book, tx.at)
+        tx.run(
+            SQL.open_session,
+            book=ref.book,
+            id=session,
+            person=ref.id,
+            assurance=assurance,
+            channel=channel,
+            device=device,
+            at=tx.at,
+        )
+        audit.write(tx, ref.book, "sign_in", ref.id, purpose=assurance, detail={"session": str(session)})
+        return session
+
+    if request.visitor is not None:
+        leave(request)
+    session = alone(work, by=Actor(ref.number, channel))
+    request.session.cycle_key()
+    request.session[POINTER] = str(session)
+    request.session[CHANNEL] = channel
+    request.session.pop(HELD, None)
+    rotate_token(request)
+
+
+def confirm(request: HttpRequest) -> None:
+    """The visitor has just proved to be there; the cookie's key changes."""
+    visitor = request.visitor
+
+    def work(tx: Tx) -> None:
+        tx.run(SQL.confirmed, book=visitor.ref.book, id=visitor.session, at=tx.at)
+        audit.write(tx, visitor.ref.book, "confirm_presence", visitor.ref.id)
+
+    alone(work, by=visitor.actor)
+    request.session.cycle_key()
+
+
+def leave(request: HttpRequest) -> None:
+    """The session is over, here and on the server."""
+    visitor = request.visitor
+    if visitor is not None:
+        end(visitor, visitor.session)
+    channel = request.session.get(CHANNEL)
+    request.session.flush()
+    if channel:
+        request.session[CHANNEL] = channel
+
+
+def end(visitor: Visitor, session: UUID) -> bool:
+    """End one of the visitor's own sessions; whether there was one."""
+
+    def work(tx: Tx) -> int:
+        ended = tx.run(SQL.end_session, book=visitor.ref.book, id=session, person=visitor.ref.id, at=tx.at)
+        if ended:
+            audit.write(tx, visitor.ref.book, "sign_out", visitor.ref.id, detail={"session": str(session)})
+        return ended
+
+    return bool(alone(work, by=visitor.actor))
+
+
+def end_others(visitor: Visitor) -> int:
+    """End every other session of the visitor; how many."""
+
+    def work(tx: Tx) -> int:
+        audit.write(tx, visitor.ref.book, "sign_out_elsewhere", visitor.ref.id)
+        return tx.run(SQL.end_others, book=visitor.ref.book, person=visitor.ref.id, id=visitor.session, at=tx.at)
+
+    return int(alone(work, by=visitor.actor))
+
+
+def sessions(tx: Tx, visitor: Visitor) -> list[Row]:
+    """Where the visitor is signed in."""
+    return tx.all(SQL.sessions, book=visitor.ref.book, person=visitor.ref.id, idle=tx.at - IDLE, oldest=tx.at - LONGEST)
+
+
+# What a page demands. Every route carries one of these; `permission` is what the test over all routes looks at.
+
+
+def anybody(view: View) -> View:
+    """A page that tells nothing about people."""
+    view.permission = "anybody"  # type: ignore[attr-defined]
+    return view
+
+
+def demonstration(view: View) -> View:
+    """A page of made-up people, for everybody, in a demonstration only."""
+
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if settings.MULAID.profile != "demo":
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    guarded.permission = "demonstration"  # type: ignore[attr-defined]
+    return guarded
+
+
+def citizen(view: View) -> View:
+    """A page of the signed-in person; a stranger is led to the entrance and back."""
+
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.visitor is None:
+            return _elsewhere(request, "/enter", after=_way_back(request))
+        return view(request, *args, **kwargs)
+
+    guarded.permission = "citizen"  # type: ignore[attr-defined]
+    return guarded
+
+
+def present(view: View) -> View:
+    """A page of the signed-in person that gives something away: presence must have been proved within five minutes.
+
+    What was typed is held on the server while the person proves it, and is in the form again afterwards.
+    """
+
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.visitor is None:
+            return _elsewhere(request, "/enter", after=_way_back(request))
+        if not request.visitor.present(now()):
+            if request.method == "POST":
+                request.session[HELD] = {"path": request.path, "typed": request.POST.urlencode()}
+            return _elsewhere(request, "/confirm", after=request.get_full_path())
+        return view(request, *args, **kwargs)
+
+    guarded.permission = "present"  # type: ignore[attr-defined]
+    return guarded
+
+
+def inward(address: str | None, default: str = "/home") -> str:
+    """An address given by a reader, if it leads to this site."""
+    if address and address.startswith("/") and url_has_allowed_host_and_scheme(address, allowed_hosts=None):
+        return address
+    return default
+
+
+def _way_back(request: HttpRequest) -> str:
+    return request.get_full_path() if request.method in ("GET", "HEAD") and not request.headers.get("HX-Request") else ""
+
+
+def _elsewhere(request: HttpRequest, path: str, after: str) -> HttpResponse:
+    address = path + (f"?next={quote(after)}" if after else "")
+    if request.lapsed:
+        address += ("&" if after else "?") + "lapsed=1"
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Redirect": address})
+    return HttpResponseRedirect(address, status=303)
+
+
+def _device(agent: str) -> str:
+    """A few words a person recognises a device by; no more is kept."""
+    for word, name in (("MicroMessenger", "微信"), ("AlipayClient", "支付宝"), ("iPhone", "iPhone"), ("iPad", "iPad")):
+        if word in agent:
+            return name
+    for word, name in (("Android", "安卓手机"), ("Windows", "Windows 电脑"), ("Macintosh", "Mac 电脑"), ("Linux", "Linux 电脑")):
+        if word in agent:
+            return name
+    return "其他设备"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -35,3 +36,10 @@ def end_of_day(at: datetime) -> datetime:
 def stamp(at: datetime) -> str:
     """`yyyy-MM-dd HH:mm:ss` in Shanghai: how people and institutions read a moment."""
     return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day so many calendar months on; the month's last day where it has no such day."""
+    place = day.year * 12 + day.month - 1 + months
+    year, month = place // 12, place % 12 + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from psycopg.types.json import Json
 
 from mulaid import refs
 from mulaid.db import Tx
+
+SAID = "say"
 
 
 def put(tx: Tx, book: int, topic: str, body: Mapping[str, Any]) -> None:
@@ -25,3 +28,8 @@ def put(tx: Tx, book: int, topic: str, body: Mapping[str, Any]) -> None:
         topic=topic,
         body=Json(dict(body)),
     )
+
+
+def tell(tx: Tx, book: int, person: UUID, text: str, about: UUID | None = None) -> None:
+    """One sentence to one person, sent after the commit; `book` is the person's. It names nobody in full: rows are not sealed."""
+    put(tx, book, SAID, {"person": str(person), "text": text, "about": str(about) if about else None})

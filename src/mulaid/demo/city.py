@@ -211,7 +211,7 @@ def _authorisation(row: Mapping[str, Any]) -> Authorisation:
         settlement_cap=money.get("settlement_cap"),
         valid_to=row.get("valid_to"),
         rank=row.get("rank"),
-        uses=tuple(row.get("uses", aid.USES)),
+        uses=tuple(row["uses"]) if "uses" in row else None,
     )
     return Authorisation(row["giver"], row["receiver"], row["relation"], row["bound"], terms)
 
@@ -383,7 +383,7 @@ def _terms(terms: aid.Terms) -> str:
         f"总额 {yuan(terms.quota)} 元" if terms.quota is not None else "",
         f"每次最多 {yuan(terms.settlement_cap)} 元" if terms.settlement_cap is not None else "",
         f"到 {terms.valid_to}" if terms.valid_to else "",
-        "只用于" + "、".join(uses[use] for use in terms.uses) if tuple(terms.uses) != aid.USES else "",
+        "只用于" + "、".join(uses[use] for use in terms.uses) if terms.uses is not None else "",
     ]
     return "，".join(part for part in told if part)
 

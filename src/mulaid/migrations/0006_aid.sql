@@ -1,6 +1,14 @@
 -- Mutual aid: authorisations in full, household accounts, frozen quotas.
 set local search_path = mulaid, public;
 
+-- The row that changes of a person's relations queue behind: counts of givers and receivers are taken under it.
+create table aid_party (
+    book    integer not null,
+    person  uuid    not null,
+    changes bigint  not null,
+    primary key (book, person)
+);
+
 -- What the giver promised when opening: sealed, because it names people; the hash is over the text itself.
 create table aid_promise (
     book      integer     not null,

@@ -16,8 +16,6 @@ from mulaid.outside.sms import SandboxSms, Sms, sms_for
 from mulaid.people import phone
 from mulaid.people.enrolment import SQL, PersonRef
 
-SAID = "say"
-
 
 class Messages(Protocol):
     """Where news to people goes. Called inside the transaction that removes the news told, so it must not talk to the network."""
@@ -51,8 +49,7 @@ def messages_for(profile: str, given: Mapping[str, str], clock: Clock) -> tuple[
 
 def say(tx: Tx, person: PersonRef, text: str, about: UUID | None) -> None:
     """Tell a person something once this transaction has committed. The text names nobody in full: outbox rows are not sealed."""
-    body = {"person": str(person.id), "text": text, "about": str(about) if about else None}
-    outbox.put(tx, person.book, SAID, body)
+    outbox.tell(tx, person.book, person.id, text, about)
 
 
 def _keep(tx: Tx, person: PersonRef, text: str, about: UUID | None, channel: str) -> None:

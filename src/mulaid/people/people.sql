@@ -62,26 +62,6 @@ select 1 as lives from family_bond where book = %(book)s and id = %(id)s and ver
 -- The family account is over; its version moves, so that codes and tokens made by it die.
 update family_bond set ended_at = %(at)s, version = version + 1 where book = %(book)s and id = %(id)s and ended_at is null
 
--- add_aid --
--- An authorisation; nothing when the pair has one already.
-insert into aid (book, id, receiver, giver_book, giver, relation, status, filed_at, bound_at, valid_to, quota, settlement_cap, rank, uses)
-values (%(book)s, %(id)s, %(receiver)s, %(giver_book)s, %(giver)s, %(relation)s, 'active', %(filed_at)s, %(bound_at)s, %(valid_to)s,
-        %(quota)s, %(settlement_cap)s, %(rank)s, %(uses)s) on conflict do nothing
-
--- add_aid_given --
--- The same from the giver's side.
-insert into aid_given (book, giver, receiver_book, receiver, aid)
-values (%(book)s, %(giver)s, %(receiver_book)s, %(receiver)s, %(aid)s)
-
--- aid --
--- One authorisation.
-select book, id, receiver, giver_book, giver, relation, status, bound_at, quota, used, version from aid where book = %(book)s and id = %(id)s
-
--- end_aid --
--- The authorisation is over; money already paid under it still returns to the giver on a refund.
-update aid set status = %(status)s, ended_at = %(at)s, version = version + 1
-where book = %(book)s and id = %(id)s and status in ('pending', 'active', 'locked')
-
 -- revoke_codes --
 -- A new code for the same presenter and person ends the one before.
 update code set revoked_at = %(at)s where presenter = %(presenter)s and person = %(person)s and used_at is null and revoked_at is null

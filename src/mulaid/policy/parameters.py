@@ -439,6 +439,8 @@ PARAMETERS: Mapping[str, Kind] = {
     "family_account_unbind_by": Kind("words", _words("binder", "member")),
     "family_account_label_means": Kind("word", _word("code_only", "mutual_aid")),
     "presentation_purpose_required": YES_OR_NO,
+    "mutual_aid_acceptance": YES_OR_NO,
+    "mutual_aid_invitation_days": Kind("days", _count(1, 90)),
     "pool_transfer_per_month": Kind("count or none", _or_none(_count(1, 31))),
     "pool_members_may_fund": YES_OR_NO,
     "dormant_freeze_months": Kind("count or none", _or_none(_count(1, 120))),

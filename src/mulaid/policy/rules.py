@@ -182,7 +182,7 @@ def barred(own: Pack, theirs: Pack, facts: Facts, giver: Giver) -> tuple[str, st
         return "relation_not_active", "mutual_aid_effective_delay_days"
     if giver.until is not None and giver.until[:10] < on:
         return "relation_not_active", "mutual_aid_valid_period"
-    if _outside_area(theirs, facts.patient.region, giver.region):
+    if outside_area(theirs, facts.patient.region, giver.region):
         return "area_not_open", "mutual_aid_area"
     if theirs["mutual_aid_mode"] != "draw":
         return "not_drawn_here", "mutual_aid_mode"
@@ -246,12 +246,19 @@ def _delay_over(pack: Pack, facts: Facts, relation_from: str) -> bool:
     return (facts.on - started).days >= delay
 
 
-def _outside_area(pack: Pack, patient_region: str, giver_region: str) -> bool:
+def outside_area(pack: Pack, patient_region: str, giver_region: str) -> bool:
+    """Whether the receiver is enrolled where the giver's region does not let money of mutual aid go."""
     area = pack["mutual_aid_area"]
     if area == "nation":
         return False
-    digits = 4 if area == "pooling_area" else 2
-    return patient_region[:digits] != giver_region[:digits]
+    if area == "pooling_area":
+        return pooling_area(patient_region) != pooling_area(giver_region)
+    return patient_region[:2] != giver_region[:2]
+
+
+def pooling_area(region: str) -> str:
+    """The pooling area a region belongs to: the first four digits."""
+    return region[:4]
 
 
 def usable(pack: Pack, giver: Giver) -> tuple[Fen, str]:

@@ -386,10 +386,15 @@ def _credit(tx: Tx, ref: PersonRef, region: str, account: Fen, current_year: Fen
             city.credit(tx, ref, region, kind, fen)
 
 
+ORDINARY_USES = frozenset({"outpatient", "pharmacy", "inpatient"})
+"""What a case gives for when it does not say: as much of it as the region permits."""
+
+
 def _authorise(tx: Tx, giver: PersonRef, patient: PersonRef, entry: CaseGiver, place: int) -> UUID:
     given = entry.giver
     later = timedelta(milliseconds=place)  # of one day's authorisations the case's order decides, as it does in the law alone
-    terms = aid.Terms(given.quota_left, given.settlement_cap, None, given.rank, sorted(given.uses))
+    uses = None if given.uses == ORDINARY_USES else sorted(given.uses)
+    terms = aid.Terms(given.quota_left, given.settlement_cap, None, given.rank, uses)
     bound, filed = (datetime.fromisoformat(moment).replace(tzinfo=SHANGHAI) for moment in (given.bound, given.filed))
     return aid.authorise(tx, library(), giver, patient, given.relation, terms, bound_at=bound + later, filed_at=filed + later)
 

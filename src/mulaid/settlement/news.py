@@ -7,7 +7,8 @@ from uuid import UUID
 from mulaid import refs
 from mulaid.db import Row, Tx
 from mulaid.money import yuan
-from mulaid.outside.messages import SAID, Messages
+from mulaid.outbox import SAID
+from mulaid.outside.messages import Messages
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy import facts as fact
 from mulaid.policy.explain import RELATIONS

@@ -1,0 +1,123 @@
+"""Who may give to whom: what the regions' rules say about two people on a day, for every form of mutual aid alike.
+
+Also what a death, a move, a suspension or the end of a kinship means for a relation that stands.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from mulaid.db import Statements, Tx
+from mulaid.people.enrolment import SQL as PEOPLE
+from mulaid.people.enrolment import Enrolment, PersonRef
+from mulaid.policy import rules
+from mulaid.policy.explain import RELATIONS
+from mulaid.policy.pack import Library, Pack
+from mulaid.refusal import Refusal
+
+SQL = Statements("mulaid.people", "aid.sql")
+COUNTER = "counter"
+"""The channel of acts at an agency's counter."""
+USE_WORDS = {
+    "outpatient": "门诊",
+    "pharmacy": "药店购药",
+    "inpatient": "住院",
+    "premium_resident": "居民医保费",
+    "premium_ltc": "长期护理保险费",
+}
+"""Uses of a relative's account, in the order in which they are told."""
+
+
+def hold(tx: Tx, *people: PersonRef) -> None:
+    """Let other changes of these people's relations wait until this one is through; one statement each, in (book, id) order."""
+    for ref in sorted(people, key=lambda ref: (ref.book, ref.id)):
+        tx.run(SQL.hold_party, book=ref.book, person=ref.id)
+
+
+def shown(tx: Tx, ref: PersonRef) -> str:
+    """The masked name; refuses an id nobody has."""
+    row = tx.one(SQL.shown, book=ref.book, id=ref.id)
+    if row is None:
+        raise Refusal("people.unknown")
+    return str(row["shown"])
+
+
+def eligible(tx: Tx, library: Library, giver: PersonRef, receiver: PersonRef, relation: str, on: date) -> tuple[Pack, str]:
+    """The giver's pack and how the kinship is known, for drawing at settlements.
+
+    Refuses what the two people and their regions do not permit on a day: aid.* of `may_give`, aid.member_suspended,
+    aid.area_not_open, aid.household_here, aid.kinship_differs. Rules: policy.md 2 and 8.
+    """
+    pack, enrolment = may_give(tx, library, giver, receiver, relation, on)
+    theirs = enrolment_of(tx, receiver, on)
+    if theirs.status != "normal" and not library.in_force(theirs.region, on)["suspended_member_can_receive"]:
+        raise Refusal("aid.member_suspended")
+    if rules.outside_area(pack, theirs.region, enrolment.region):
+        raise Refusal("aid.area_not_open", giver=library.name(enrolment.region), receiver=library.name(theirs.region))
+    if pack["mutual_aid_mode"] != "draw":
+        raise Refusal("aid.household_here", region=pack.name)
+    return pack, kinship_of(tx, giver, receiver, relation, on)
+
+
+def may_give(tx: Tx, library: Library, giver: PersonRef, receiver: PersonRef, relation: str, on: date) -> tuple[Pack, Enrolment]:
+    """The giver's pack and enrolment.
+
+    Refuses oneself, who is not enrolled, has no personal account, is not in normal status or of an excluded staff group, and a
+    relation outside the giver's region's list of that day.
+    """
+    if giver == receiver:
+        raise Refusal("aid.oneself")
+    enrolment = enrolment_of(tx, giver, on)
+    pack = library.in_force(enrolment.region, on)
+    if enrolment.base == "resident":
+        raise Refusal("aid.giver_has_no_account")
+    if enrolment.status != "normal":
+        raise Refusal("aid.giver_suspended")
+    if relation not in pack["mutual_aid_relations"] or enrolment.staff_group in pack["authoriser_excluded_groups"]:
+        raise Refusal("aid.relation_not_eligible", region=pack.name, on=on.isoformat())
+    return pack, enrolment
+
+
+def enrolment_of(tx: Tx, ref: PersonRef, on: date) -> Enrolment:
+    """The enrolment in force on a day; refuses a day without one (aid.not_enrolled), and anybody after death."""
+    who = tx.one(SQL.shown, book=ref.book, id=ref.id)
+    row = tx.one(PEOPLE.enrolment_on, book=ref.book, person=ref.id, on=on)
+    if row is None or who is None or (who["died_on"] is not None and who["died_on"] < on):
+        raise Refusal("aid.not_enrolled", on=on.isoformat())
+    return Enrolment(**row)
+
+
+def kinship_of(tx: Tx, giver: PersonRef, receiver: PersonRef, relation: str, on: date) -> str:
+    """`registered` when a register knows it, else `promised`; refuses a relation that the registers contradict."""
+    rows = tx.all(SQL.kinship, book=giver.book, person=giver.id, other=receiver.id)
+    standing = {row["relation"] for row in rows if row["valid_from"] <= on and (row["valid_to"] is None or row["valid_to"] >= on)}
+    if relation in standing:
+        return "registered"
+    if standing or any(row["relation"] == relation for row in rows):
+        raise Refusal("aid.kinship_differs", relation=RELATIONS[relation])
+    return "promised"
+
+
+def happened(tx: Tx, person: PersonRef, pair: tuple[PersonRef, PersonRef, str], since: date, on: date) -> list[str]:
+    """What has happened since a day to this person or to a kinship (giver, receiver, relation), in the words of auto_release_on.
+
+    `suspended` is told of the giver only: a receiver's suspension rests the relation and does not end it (policy.md W12, W14).
+    """
+    giver, receiver, relation = pair
+    told = []
+    who = tx.one(SQL.shown, book=person.book, id=person.id)
+    if who and who["died_on"] is not None and who["died_on"] <= on:
+        told.append("death")
+    before = tx.one(PEOPLE.enrolment_on, book=person.book, person=person.id, on=since)
+    now = tx.one(PEOPLE.enrolment_on, book=person.book, person=person.id, on=on)
+    if now is None or now["status"] == "ended":
+        told.append("insurance_ended")
+    elif now["status"] == "moved" or (before and rules.pooling_area(before["region"]) != rules.pooling_area(now["region"])):
+        told.append("moved_area")
+    if person == giver and tx.one(SQL.suspended_between, book=person.book, person=person.id, first=since, last=on):
+        told.append("suspended")
+    known = tx.all(SQL.kinship, book=giver.book, person=giver.id, other=receiver.id)
+    ends = [row["valid_to"] for row in known if row["relation"] == relation]
+    if ends and all(end is not None and end < on for end in ends):
+        told.append("kinship_ended")
+    return told

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 import mulaid
-from mulaid.policy.pack import Library, Pack, PackTrouble
+from mulaid.cli import main
+from mulaid.policy.check import check
+from mulaid.policy.facts import Facts, Patient, Portion
+from mulaid.policy.pack import Library, Pack, PackTrouble, library
 from mulaid.policy.reference import reference
+from mulaid.policy.split import decide
 from mulaid.refusal import Refusal
 
 PACKS = Path(mulaid.__file__).parent / "packs"
@@ -26,15 +32,20 @@ A1 = { title = "市政府通知", grade = "A" }
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with the nation's pack and room for a city's."""
-    shutil.copytree(PACKS / "cn", tmp_path / "cn")
+    shutil.copytree(PACKS / "cn", tmp_path / "cn", ignore=shutil.ignore_patterns("cases.toml"))
     (tmp_path / "990100").mkdir()
     return tmp_path
 
 
-def city(folder: Path, text: str) -> Path:
-    path = folder / "990100/pack.toml"
-    path.write_text(CITY + text, "utf-8")
-    return path
+def city(folder: Path, *text: str) -> None:
+    """A pack of one city: one text of values, or text for its head and text of values."""
+    *head, values = text
+    (folder / "990100/pack.toml").write_text(CITY.replace("[sources]", "".join([*head, "[sources]"])) + values, "utf-8")
+
+
+def province(folder: Path) -> None:
+    (folder / "990000").mkdir()
+    (folder / "990000/pack.toml").write_text('region = "990000"\nname = "某省"\nlayer = "province"\ngrade = "S"\n', "utf-8")
 
 
 # What nobody published
@@ -49,8 +60,8 @@ def test_a_value_nobody_published_is_refused_with_the_reason_and_never_guessed(f
         "2023-01-01" = { value = [{ from = 0, active = 0.7 }], source = "A1" }
         """,
     )
-    library = Library(folder)
-    before = library.in_force("990100", date(2022, 12, 31))
+    lib = Library(folder)
+    before = lib.in_force("990100", date(2022, 12, 31))
     assert not before.knows("outpatient_ratio")
     assert before.knows("outpatient_cap", "hotline")
     assert before.values["outpatient_ratio"].confidence == "low"
@@ -59,7 +70,7 @@ def test_a_value_nobody_published_is_refused_with_the_reason_and_never_guessed(f
             pack["outpatient_ratio"]
         assert refused.value.code == "policy.not_known"
         assert "某市的规则“门诊统筹支付比例”没有公开依据（2023年以前的比例未见公布）" in refused.value.says
-    assert library.in_force("990100", date(2023, 1, 1)).knows("outpatient_ratio")
+    assert lib.in_force("990100", date(2023, 1, 1)).knows("outpatient_ratio")
 
 
 def test_unknown_needs_a_note_and_is_not_for_the_nation(folder: Path) -> None:
@@ -85,3 +96,277 @@ def test_a_pack_asked_for_what_is_no_parameter_is_our_own_bug(folder: Path) -> N
 def test_every_parameter_has_a_name_that_is_its_own() -> None:
     names = [entry.zh for entry in reference().values()]
     assert sorted(set(names)) == sorted(names)
+
+
+def test_every_sheet_without_a_value_for_an_earlier_day_refuses_to_decide_that_day() -> None:
+    lib = library()
+    asked = 0
+    for region, sheet in lib.sheets.items():
+        for since, value in sheet.dated.get("outpatient_ratio", ()):
+            if value is None or value.plain != "unknown":
+                continue
+            facts = Facts(
+                max(since, date(2021, 6, 1)), "outpatient", "L2", Patient(region, "active", "normal", date(1980, 1, 1)),
+                (Portion("", 100_00, 0, 0, 0),), 0, 0,
+            )  # fmt: skip
+            if lib.in_force(region, facts.on).knows("outpatient_ratio"):
+                continue
+            asked += 1
+            with pytest.raises(Refusal) as refused:
+                decide({region: lib.in_force(region, facts.on)}, facts)
+            assert refused.value.code == "policy.not_known"
+            assert sheet.name in refused.value.says
+    assert asked > 10
+
+
+# The packs of the program
+
+
+def test_the_programs_own_packs_have_nothing_wrong() -> None:
+    found = check()
+    assert found.faults == []
+    assert found.packs >= 57
+    assert found.cases > 150
+
+
+def test_every_province_has_a_sheet_and_a_name() -> None:
+    codes = "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 66"
+    for code in codes.split():
+        sheet = library().sheets[code + "0000"]
+        assert sheet.layer == "province"
+        assert sheet.name != sheet.region
+
+
+@pytest.mark.parametrize(
+    ("region", "on", "parameter", "value"),
+    [
+        # X05, R6: relations widen on a day, and earlier or wider in some places
+        ("650100", "2021-04-21", "mutual_aid_relations", set()),
+        ("650100", "2024-06-30", "mutual_aid_relations", {"spouse", "parent", "child"}),
+        ("440300", "2024-10-31", "mutual_aid_relations", {"spouse", "parent", "child"}),
+        ("370100", "2023-06-01", "mutual_aid_relations", {"spouse", "parent", "child", "parent_in_law"}),
+        ("450200", "2022-08-02", "mutual_aid_relations", {"spouse", "parent", "child"}),
+        ("450200", "2022-08-03", "mutual_aid_relations", {"spouse", "parent", "child", "parent_in_law"}),
+        ("110000", "2022-11-30", "mutual_aid_relations", set()),
+        # X08, X09: floors
+        ("320100", "2022-10-31", "authoriser_balance_floor", 4000_00),
+        ("320100", "2022-11-01", "authoriser_balance_floor", 0),
+        ("350200", "2026-03-01", "authoriser_balance_floor", 2000_00),
+        ("140500", "2026-03-01", "authoriser_balance_floor", 1000_00),
+        ("450200", "2023-01-01", "authoriser_balance_floor", 1500_00),
+        ("450200", "2023-01-01", "authoriser_excluded_groups", {"chronic_patient"}),
+        ("450200", "2025-01-01", "authoriser_excluded_groups", set()),
+        # X10, the wallet's two years
+        ("650100", "2024-12-31", "wallet_mode", "none"),
+        ("650100", "2025-06-01", "wallet_mode", "transfer"),
+        ("650100", "2026-01-08", "wallet_mode", "transfer"),
+        ("650100", "2026-01-09", "wallet_mode", "quota"),
+        ("440100", "2025-09-01", "wallet_mode", "none"),
+        ("440100", "2026-01-09", "wallet_mode", "quota"),
+        ("350200", "2026-03-01", "pool_transfer_per_month", 1),
+        ("320100", "2026-03-01", "pool_members_may_fund", True),
+        # X03, X04: family accounts
+        ("650100", "2026-03-01", "family_account_max_binders_per_member", 2),
+        ("420100", "2026-03-01", "family_account_max_binders_per_member", None),
+        ("420100", "2026-03-01", "family_account_binder_window", "none"),
+        # money, waits, years
+        ("410100", "2026-03-01", "premium_max_balance_ratio", Decimal("0.50")),
+        ("330100", "2026-03-01", "premium_balance_floor", {"commercial": 4000_00}),
+        ("650100", "2026-03-01", "premium_balance_floor", {}),
+        ("110000", "2026-03-01", "resident_premium", {"child": 435_00, "working_age": 795_00, "elderly": 460_00}),
+        ("350100", "2025-03-01", "resident_premium", {"all": 450_00}),
+        ("420100", "2026-03-01", "flexible_credit", {"active": 0, "retired": 66_00}),
+        ("110000", "2026-03-01", "flexible_credit", {"active": None, "retired": None}),
+        ("310000", "2026-03-01", "medical_year_start", (7, 1)),
+        ("330100", "2026-03-01", "medical_year_start", (1, 1)),
+        ("320500", "2026-03-01", "employee_wait_months", 3),
+        ("110000", "2026-03-01", "employee_wait_months", 6),
+        ("420500", "2026-03-01", "employee_first_wait_months", 3),
+        ("420500", "2026-03-01", "lifetime_benefit_years", {"male": 30, "female": 25, "actual": 10}),
+        ("460100", "2026-03-01", "remote_temporary_filing_months", 12),
+        ("220100", "2023-12-31", "contribution_base", (3993_20, 19966_00)),
+        ("220100", "2024-01-11", "contribution_base", (3659_00, 18294_00)),
+        ("130100", "2026-03-01", "hotline", "12345"),
+        ("130500", "2026-03-01", "family_account_rebind_wait_days", 30),
+    ],
+)
+def test_a_region_on_a_day_has_its_own_value(region: str, on: str, parameter: str, value: object) -> None:
+    assert library().in_force(region, date.fromisoformat(on))[parameter] == value
+
+
+def test_implants_are_the_funds_in_hohhot_since_2023_only() -> None:
+    lists = [library().in_force(region, date.fromisoformat(on))["catalogue_excluded_items"] for region, on in (
+        ("150100", "2022-12-31"), ("150100", "2023-01-01"), ("450400", "2026-01-01"))]  # fmt: skip
+    assert ["implant" in items for items in lists] == [True, False, True]
+    assert lists[0] - lists[1] == {"implant"}
+
+
+def test_a_credit_nobody_can_compute_is_not_guessed() -> None:
+    for region in ("360100", "440100", "440300"):
+        assert not library().in_force(region, date(2026, 3, 1)).knows("average_pension")
+    assert library().in_force("420100", date(2026, 3, 1))["average_pension"] == 3320_00
+
+
+# packs check
+
+HALF = '[outpatient_ratio]\n"2000-01-01" = { value = "inherit", source = "A1" }\n'
+WRONG = {
+    "gap": (
+        '[outpatient_ratio]\n"2023-01-01" = { value = [{ from = 0, active = 0.7 }], source = "A1" }',
+        "outpatient_ratio: not known before 2023-01-01, and the nation's value would be used there",
+    ),
+    "typing error in a class": (
+        HALF + '[outpatient_cap]\n"2023-01-01" = { value = { actve = 100 }, source = "A1" }',
+        "outpatient_cap.2023-01-01: class actve is neither active, retired, resident nor a class of person_classes",
+    ),
+    "typing error in a band": (
+        HALF + '"2023-01-01" = { value = [{ from = 0, retired_80 = 0.7 }], source = "A1" }',
+        "outpatient_ratio.2023-01-01: class retired_80 is neither",
+    ),
+    "no deductible": (
+        HALF
+        + '"2023-01-01" = { value = [{ from = 0, active = 0.7, retired = 0.8 }], source = "A1" }\n'
+        + '[outpatient_deductible_mode]\n"2023-01-01" = { value = "annual", source = "A1" }\n'
+        + '[outpatient_deductible]\n"2023-01-01" = { value = { active = 100 }, source = "A1" }',
+        "outpatient_deductible: on 2023-01-01 class retired has a ratio but no deductible",
+    ),
+    "months the wrong way round": (
+        '[supervision_stop_months_max]\n"2022-01-01" = { value = 3, source = "A1" }\n'
+        '[supervision_stop_months_min]\n"2022-01-01" = { value = 6, source = "A1" }',
+        "2022-01-01: supervision_stop_months_min is above supervision_stop_months_max",
+    ),
+    "second spelling of a day": (
+        '[hotline]\n"2022-01-01" = { value = "12345", source = "A1" }\n"20220101" = { value = "12393", source = "A1" }',
+        "hotline.20220101: the key is not a date yyyy-mm-dd",
+    ),
+    "a day twice": (
+        '[hotline]\n"2022-01-01" = { value = "12345", source = "A1" }\n"2022-01-01" = { value = "12393", source = "A1" }',
+        "not TOML: Cannot overwrite a value",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_check_says_exactly_what_is_wrong(folder: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    text, says = WRONG[name]
+    province(folder)
+    city(folder, 'grade = "A"\n', text)
+    assert main(["packs", "check", str(folder)]) == 1
+    told = capsys.readouterr().out
+    assert f"990100/pack.toml: {says}" in told
+    assert "1 faults" in told
+
+
+def test_check_names_a_missing_province_a_missing_grade_and_a_source_nobody_names(folder: Path) -> None:
+    city(folder, "")
+    assert [fault.partition(": ")[2] for fault in check(folder).faults] == [
+        "there is no pack 990000 for the province: make one, it may say no more than region, name, layer and grade",
+        "grade '' is none of A, A-, K, B, C, S",
+        "sources.A1: no value names it",
+    ]
+
+
+def test_check_runs_the_cases_and_tells_what_came_out_otherwise(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    province(folder)
+    city(folder, 'grade = "A"\n', HALF)
+    cases = folder / "990100/cases.toml"
+    good = '[[case]]\nid = "X1"\ntitle = "t"\nregion = "990100"\non = 2026-03-01\n[[case.visit]]\nin_policy = 100\n'
+    cases.write_text(good + "[case.visit.expect]\nfund = 50\n", "utf-8")
+    assert (check(folder).faults, check(folder).cases) == ([], 1)
+    cases.write_text(good + "[case.visit.expect]\nfund = 60\n", "utf-8")
+    assert check(folder).faults == ["990100/cases.toml: X1: visit 1: fund: expected 60.00, got 50.00"]
+    cases.write_text("[[case]]\n", "utf-8")
+    assert "a case needs on = date" in check(folder).faults[0]
+    city(folder, 'grade = "A"\n', HALF.replace('"inherit"', '"unknown", note = "没有公布。"'))
+    cases.write_text(good + "[case.visit.expect]\nfund = 50\n", "utf-8")
+    assert check(folder).faults[0].startswith("990100/cases.toml: X1: refused: 某市的规则“门诊统筹支付比例”没有公开依据")
+    assert main(["packs", "check", str(folder), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["faults"]
+
+
+def test_check_remarks_on_what_may_be_right_and_goes_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    province(folder)
+    city(
+        folder,
+        'grade = "A"\n',
+        # F153 as printed: grade 3 gets more than grade 2; X25: six percent into the account
+        HALF
+        + '[outpatient_ratio."2023-01-01"]\nsource = "A1"\n'
+        + "value = [{ from = 0, active = 0.7, retired = { L1 = 0.65, L2 = 0.60, L3 = 0.65 } }]\n"
+        + '[active_credit_ratio]\n"2024-01-01" = { value = 0.06, source = "A1" }\n'
+        + '[hotline]\n"2022-01-01" = { value = "12345", source = "A1" }\n"2023-01-01" = { value = "12345", source = "A1" }\n',
+    )
+    assert main(["packs", "check", str(folder)]) == 0
+    told = capsys.readouterr().out
+    for says in (
+        "outpatient_ratio.2023-01-01: class retired gets more at a higher level of hospital",
+        "outpatient_ratio.2023-01-01: retired people get less than active ones at primary, L1, L2, L3, L3P",
+        "active_credit_ratio.2024-01-01: 0.06 is more than the person's own 2 %",
+        "hotline.2023-01-01: says the same as before it",
+        "no case has this region",
+    ):
+        assert f"remark: 990100/pack.toml: {says}" in told
+    assert "nothing wrong, 5 remarks" in told
+
+
+def test_a_new_region_alone_is_checked_on_top_of_the_programs_packs(tmp_path: Path) -> None:
+    (tmp_path / "420900").mkdir()
+    path = tmp_path / "420900/pack.toml"
+    path.write_text(CITY.replace("990100", "420900").replace("[sources]", 'grade = "A"\n[sources]') + HALF, "utf-8")
+    for place in (tmp_path, tmp_path / "420900"):
+        found = check(place)
+        assert (found.faults, found.packs) == ([], 1)
+    assert check(tmp_path / "nowhere").faults == [f"{tmp_path}/nowhere: no pack.toml here, nor in a folder below it"]
+
+
+# packs diff, packs show
+
+
+def test_diff_tells_two_regions_apart_on_a_day(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["packs", "diff", "420000", "430000", "--at", "2026-03-01", "--json"]) == 1
+    rows = {row["parameter"]: row for row in json.loads(capsys.readouterr().out)}
+    assert (rows["authoriser_order"]["left"]["value"], rows["authoriser_order"]["right"]["value"]) == (
+        "binding_time_desc",
+        "binding_time_asc",
+    )
+    assert rows["authoriser_order"]["left"]["confidence"] == "low"
+    assert "own_account_first" not in rows
+    assert main(["packs", "diff", "420000", "430000", "--at", "2026-03-01"]) == 1
+    told = capsys.readouterr().out
+    assert told.startswith("420000 湖北省  |  430000 湖南省  |  2026-03-01\n")
+    assert '家人账户的扣款顺序 authoriser_order\n  - "binding_time_desc"  [420000 since 2023-01-01, low: 湖北省' in told
+    assert main(["packs", "diff", "420100", "420100"]) == 0
+    assert "0 differences" in capsys.readouterr().out
+
+
+def test_diff_tells_two_versions_of_a_pack_apart(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "new"
+    province(folder)
+    city(folder, 'grade = "A"\n', '[hotline]\n"2022-01-01" = { value = "12345", source = "A1" }')
+    shutil.copytree(folder, other, ignore=shutil.ignore_patterns("new"))
+    city(other, 'grade = "A"\n', '[hotline]\n"2022-01-01" = { value = "12345", source = "A1" }\n'
+         '"2026-01-01" = { value = "inherit", source = "A1" }')  # fmt: skip
+    assert main(["packs", "diff", str(folder), str(other), "--json"]) == 1
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["region"], row["on"], row["left"]["value"], row["right"]["value"]) == ("990100", "2026-01-01", None, "inherit")
+    ours, theirs = (str(place / "990100/pack.toml") for place in (folder, other))
+    for day, differ in (("2025-12-31", 0), ("2026-01-01", 1)):
+        assert main(["packs", "diff", ours, theirs, "--at", day]) == differ
+        assert main(["packs", "diff", str(folder), str(other), "--at", day]) == differ
+    capsys.readouterr()
+    assert main(["packs", "diff", str(folder), "420100"]) == 2
+    assert "compare two regions, or two folders" in capsys.readouterr().err
+    assert main(["packs", "diff", "4201", "420100"]) == 2
+    assert "4201: a region is six digits, such as 420100" in capsys.readouterr().err
+
+
+def test_show_names_rules_in_chinese_with_source_and_confidence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["packs", "show", "420100", "--at", "2026-03-01"]) == 0
+    told = capsys.readouterr().out
+    assert '绑定多久后才能解除 min_months_before_release = "3"\n      湖北省, since 2023-01-01, low: ' in told
+    assert all(entry.zh in told for entry in reference().values())
+    city(folder, "", '[hotline]\n"2022-01-01" = { value = "12345", source = "A1" }')
+    assert main(["packs", "show", "990100", "--at", "2026-03-01", "--packs", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["values"]["hotline"]["value"] == "12345"
+    assert main(["packs", "show", "42010a"]) == 2
+    assert main(["packs", "show", "420100", "--at", "1999-01-01"]) == 2

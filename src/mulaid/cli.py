@@ -7,12 +7,13 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
 from mulaid import __version__
 from mulaid.calendar import business_date, wall_clock
-from mulaid.policy.pack import Library, PackTrouble, library
+from mulaid.policy.pack import Library, PackTrouble
 from mulaid.refusal import Refusal
 from mulaid.settings import SettingTrouble, from_environment
 
@@ -100,54 +101,95 @@ def verify(arguments: argparse.Namespace) -> int:
 
 
 def packs_check(arguments: argparse.Namespace) -> int:
-    """read all packs and say exactly what is wrong with them"""
-    try:
-        sheets = Library(arguments.folder).sheets if arguments.folder else library().sheets
-    except PackTrouble as trouble:
-        say(str(trouble))
-        return 1
-    values = sum(len(rows) for sheet in sheets.values() for rows in sheet.dated.values())
-    say(f"{len(sheets)} packs, {values} dated values, nothing wrong")
-    return 0
+    """say exactly what is wrong with packs: form, gaps in time, broken chains, cases that fail; exit code 1 when something is"""
+    from mulaid.policy.check import check
+
+    found = check(arguments.folder)
+    if arguments.json:
+        say(json.dumps(asdict(found), ensure_ascii=False))
+        return 1 if found.faults else 0
+    for fault in found.faults:
+        say(fault)
+    for remark in found.remarks:
+        say(f"remark: {remark}")
+    verdict = f"{len(found.faults)} faults" if found.faults else "nothing wrong"
+    say(f"{found.packs} packs, {found.values} dated values, {found.cases} cases: {verdict}, {len(found.remarks)} remarks")
+    return 1 if found.faults else 0
 
 
 def packs_show(arguments: argparse.Namespace) -> int:
-    """print the values in force for a region on a date, with the layer and source of each"""
+    """print the values in force for a region on a date, with the layer, confidence and source of each"""
+    from mulaid.policy.check import open_library
+    from mulaid.policy.pack import region_number
+    from mulaid.policy.reference import reference
+
     on = arguments.at or business_date(wall_clock())
-    pack = library().in_force(arguments.region, on)
+    lib = open_library(arguments.packs)
+    pack = lib.in_force(region_number(arguments.region), on)
     if arguments.json:
         say(pack.as_json())
         return 0
     say(f"{pack.region} {pack.name}, {on}, digest {pack.digest}")
-    for name, value in sorted(pack.values.items()):
-        layer = library().name(value.region)
-        say(f"  {name} = {json.dumps(value.plain, ensure_ascii=False)}")
-        say(f"      {layer}, since {value.since}, {value.confidence}: {value.source}")
+    chapter = ""
+    for name, entry in reference().items():
+        if entry.chapter != chapter:
+            chapter = entry.chapter
+            say(f"\n{chapter}")
+        value = pack.values[name]
+        say(f"  {entry.zh} {name} = {_plain(value.plain)}")
+        say(f"      {lib.name(value.region)}, since {value.since}, {value.confidence}: {value.source}")
+        if value.note:
+            say(f"      {value.note}")
     return 0
+
+
+def packs_diff(arguments: argparse.Namespace) -> int:
+    """tell how two regions or two packs differ, on a date or over all time; exit code 1 when they do"""
+    from mulaid.policy.differ import compare
+
+    on = arguments.at or business_date(wall_clock())
+    found = compare(arguments.left, arguments.right, on, arguments.at is not None)
+    if arguments.json:
+        say(json.dumps([difference.as_json() for difference in found.differences], ensure_ascii=False))
+        return 1 if found.differences else 0
+    say(f"{found.left}  |  {found.right}  |  {on if found.dated else 'all dates'}")
+    for difference in found.differences:
+        when = f" from {difference.on}" if difference.on else ""
+        say(f"\n{difference.region} {difference.zh} {difference.parameter}{when}")
+        for mark, side in (("-", difference.left), ("+", difference.right)):
+            told = f"  [{side.region} since {side.since}, {side.confidence}: {side.source}]" if side.region else ""
+            say(f"  {mark} {'(nothing)' if side.value is None else _plain(side.value)}{told}")
+    say(f"\n{len(found.differences)} differences")
+    return 1 if found.differences else 0
+
+
+def _plain(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def cases_run(arguments: argparse.Namespace) -> int:
     """run worked examples, through the law alone or through the gateway over HTTP"""
     from mulaid.policy.cases import CaseTrouble
+    from mulaid.policy.check import open_library
 
     try:
         if arguments.through == "gateway":
             from mulaid.proof.cases import run_through_gateway
 
             return run_through_gateway(from_environment(), arguments.files, say)
-        return _run_pure(arguments.files)
+        return _run_pure(arguments.files, open_library(arguments.packs))
     except CaseTrouble as trouble:
         say(str(trouble))
         return 2
 
 
-def _run_pure(files: Sequence[Path]) -> int:
+def _run_pure(files: Sequence[Path], lib: Library) -> int:
     from mulaid.policy.cases import read_cases, run
 
     passed = failed = 0
     for file in files:
         for case in read_cases(file):
-            differences = [f"visit {place}: {line}" for place, lines in enumerate(run(case, library()), 1) for line in lines]
+            differences = [f"visit {place}: {line}" for place, lines in enumerate(run(case, lib), 1) for line in lines]
             say(f"{'ok  ' if not differences else 'FAIL'} {case.id} {case.title}")
             for line in differences:
                 say(f"     {line}")
@@ -190,14 +232,25 @@ def parser() -> argparse.ArgumentParser:
     packs = commands.add_parser("packs", help="the rules of regions").add_subparsers(
         dest="packs", required=True, metavar="COMMAND"
     )
-    add(packs, "check", packs_check).add_argument("folder", nargs="?", type=Path)
+    checking = add(packs, "check", packs_check)
+    checking.add_argument("folder", nargs="?", type=Path, help="a folder of packs, or of one pack (default: the program's own)")
+    checking.add_argument("--json", action="store_true")
+    differing = add(packs, "diff", packs_diff)
+    differing.add_argument("left", metavar="A", help="a region's number, a folder of packs, a pack's folder or pack.toml")
+    differing.add_argument("right", metavar="B")
+    differing.add_argument(
+        "--at", type=date.fromisoformat, help="the values in force on this day (folders without it: all dates)"
+    )
+    differing.add_argument("--json", action="store_true")
     showing = add(packs, "show", packs_show)
     showing.add_argument("region")
     showing.add_argument("--at", type=date.fromisoformat)
+    showing.add_argument("--packs", type=Path, metavar="FOLDER", help="packs laid over the program's own")
     showing.add_argument("--json", action="store_true")
     cases = commands.add_parser("cases", help="worked examples").add_subparsers(dest="cases", required=True, metavar="COMMAND")
     running = add(cases, "run", cases_run)
     running.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    running.add_argument("--packs", type=Path, metavar="FOLDER", help="packs laid over the program's own (law only)")
     running.add_argument("--through", choices=("law", "gateway"), default="law")
     measuring = add(commands, "bench", bench)
     measuring.add_argument("--rounds", type=int, default=5)

@@ -207,6 +207,13 @@ class Library:
         return seal(Pack(region, self.name(region), values))
 
 
+def region_number(text: str) -> str:
+    """A region as a person types it; raises PackTrouble for what is not six digits."""
+    if len(text) != 6 or not text.isascii() or not text.isdecimal():
+        raise PackTrouble(f"{text}: a region is six digits, such as 420100")
+    return text
+
+
 def read_sheet(path: Path) -> Sheet:
     """One pack.toml, checked whole; raises PackTrouble with every fault found, one a line."""
     label = f"{path.parent.name}/{path.name}"
@@ -267,6 +274,8 @@ def _read_value(
     try:
         since = date.fromisoformat(day)
     except ValueError:
+        since = date.max
+    if since.isoformat() != day:  # a second spelling of a day would be a second value of that day
         faults.append(f"{where}: the key is not a date yyyy-mm-dd")
         return None
     if not isinstance(row, dict) or "value" not in row:

@@ -32,6 +32,14 @@ DOCUMENTS = (
     "kinship_proof",
 )  # fmt: skip
 SCHEMES = ("resident", "ltc", "city_supplement", "commercial")
+HOLDINGS = (
+    "local_household", "residence_permit", "territory_permit", "permanent_residence", "local_school", "local_birth",
+    "parent_residence_permit", "parent_local_household",
+)  # fmt: skip
+ENTRANCE_PAPERS = (
+    "household_register", "residence_permit", "registration_receipt", "territory_permit", "permanent_residence_card",
+    "student_record", "birth_certificate", "parent_residence_permit",
+)  # fmt: skip
 PREMIUM_CLASSES = ("all", "child", "working_age", "elderly")
 CHRONIC = (
     "hypertension", "diabetes", "cancer_outpatient", "dialysis", "anti_rejection", "copd", "rheumatoid_arthritis",
@@ -79,6 +87,17 @@ class PersonClass:
     max_age: int = 999
     retired_before: date | None = None
     family_doctor: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A way into the resident scheme: who holds any of `holds` and is below an age may enrol with the papers of `needs`."""
+
+    name: str
+    holds: frozenset[str]
+    needs: frozenset[str]
+    below_age: int = 999
+    automatic: bool = False
 
 
 def plain(value: Any) -> Any:
@@ -343,6 +362,27 @@ def _or_as_employee(value: Any) -> int | None:
     return None if value == "as_employee" else _money(value)
 
 
+def _entrances(value: Any) -> tuple[Entrance, ...]:
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise ValueError("expected a list of entrances")
+    rows = []
+    for row in value:
+        if strange := set(row) - {"name", "below_age", "holds", "needs", "automatic"}:
+            raise ValueError(f"unknown member {', '.join(sorted(strange))}")
+        if not isinstance(row.get("name"), str):
+            raise ValueError("an entrance has a name")
+        rows.append(
+            Entrance(
+                name=row["name"],
+                holds=_words(*HOLDINGS)(row.get("holds", [])),
+                needs=_words(*ENTRANCE_PAPERS)(row.get("needs", [])),
+                below_age=_count(0, 150)(row["below_age"]) if "below_age" in row else 999,
+                automatic=_yes_or_no(row.get("automatic", False)),
+            )
+        )
+    return tuple(rows)
+
+
 MONEY = Kind("money", _money)
 MONEY_OR_NONE = Kind("money or none", _or_none(_money))
 RATIO = Kind("ratio", _ratio)
@@ -480,5 +520,13 @@ PARAMETERS: Mapping[str, Kind] = {
     "tax_computed_per_person": YES_OR_NO,
     "supervision_stop_months_min": Kind("months", _count(3, 12)),
     "supervision_stop_months_max": Kind("months", _count(3, 12)),
+    "premium_window_only": YES_OR_NO,
+    "ltc_premium": Kind("money by class of resident", _table("amounts", PREMIUM_CLASSES, _money)),
+    "resident_entrances": Kind("entrances", _entrances),
+    "resident_wait_exempt": Kind("words", _words("newborn", "assisted", "veteran", "graduate", "released")),
+    "employee_restored_from": Kind("word", _word("paying_month", "next_month")),
+    "employee_wait_cut_per_back_paid_month": Kind("months", _count(0, 2)),
+    "account_follows_on_move": YES_OR_NO,
+    "remote_promise_months": Kind("months", _count(1, 24)),
     "hotline": Kind("telephone number", _hotline),
 }

@@ -33,6 +33,22 @@ def end_of_day(at: datetime) -> datetime:
     return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=SHANGHAI)
 
 
+def month_of(day: date) -> date:
+    """The first day of the month."""
+    return day.replace(day=1)
+
+
+def months_between(first: date, second: date) -> int:
+    """How many months the second day's month comes after the first one's."""
+    return (second.year - first.year) * 12 + second.month - first.month
+
+
+def year_start(day: date, begins: tuple[int, int]) -> date:
+    """The first day of the year that a day falls in, where years begin on the month and day of `begins`."""
+    month, first = begins
+    return date(day.year - ((day.month, day.day) < begins), month, first)
+
+
 def stamp(at: datetime) -> str:
     """`yyyy-MM-dd HH:mm:ss` in Shanghai: how people and institutions read a moment."""
     return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")

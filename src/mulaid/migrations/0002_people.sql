@@ -22,7 +22,8 @@ create table person_by_document (
     person uuid    not null
 );
 
--- One row a stretch of enrolment. scheme 310 employees, 390 residents.
+-- One row a stretch of enrolment. scheme 310 employees, 390 residents. wage_base: the month's contribution base in fen; flexible:
+-- pays without an employer; inpatient_from: before this day a first enrolment does not yet cover stays in hospital.
 -- status: normal, suspended, lapsed_waiting, ended, moved
 create table enrolment (
     book          integer not null,
@@ -37,6 +38,9 @@ create table enrolment (
     retired_on    date,
     family_doctor boolean not null default false,
     staff_group   text,
+    wage_base     bigint check (wage_base between 0 and 1000000000000),
+    flexible      boolean not null default false,
+    inpatient_from date,
     primary key (book, person, valid_from),
     check (valid_to is null or valid_to >= valid_from),
     check ((scheme = '390') = (base = 'resident'))

@@ -53,3 +53,18 @@ grant delete on mulaid.phone_code to mulaid_web;
 grant insert, update on mulaid.allowance, mulaid.sms to mulaid_worker;
 grant delete on mulaid.phone_code, mulaid.allowance to mulaid_worker;
 grant insert on mulaid.outbox to mulaid_worker;
+
+-- A person's standing, premiums, filings: what citizens and counters change, and the nightly walks over everybody.
+grant insert, delete on mulaid.enrolment to mulaid_web, mulaid_worker;
+grant update (valid_to) on mulaid.enrolment, mulaid.kinship to mulaid_web, mulaid_worker;
+grant update (died_on) on mulaid.person to mulaid_web, mulaid_worker;
+grant insert on mulaid.waiting, mulaid.premium, mulaid.premium_given, mulaid.remote_filing, mulaid.chronic, mulaid.purse, mulaid.journal,
+    mulaid.entry, mulaid.returned, mulaid.pack to mulaid_web, mulaid_worker;
+grant update (undone_at) on mulaid.waiting to mulaid_web;
+grant update (refunded_at, refunds) on mulaid.premium to mulaid_web;
+grant update (valid_to, ended_on, promise_only, papers_due, evidence, version) on mulaid.remote_filing to mulaid_web;
+grant update (valid_to, evidence, version) on mulaid.chronic to mulaid_web;
+grant update (balance, last_no) on mulaid.purse to mulaid_web, mulaid_worker;
+grant update (fen) on mulaid.returned to mulaid_web;
+grant insert on mulaid.walk, mulaid.credited to mulaid_worker;
+grant update (after, people, fen, left_out, done_at) on mulaid.walk to mulaid_worker;

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -39,7 +40,11 @@ class PersonRef:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """One stretch of enrolment. `base` is active, retired or resident; `psn_type` the national code that institutions see."""
+    """One stretch of enrolment. `base` is active, retired or resident; `psn_type` the national code that institutions see.
+
+    `wage_base` is the month's contribution base in fen, `flexible` a worker without an employer; `inpatient_from` is the
+    day from which stays in hospital are covered, where a first enrolment waits for them.
+    """
 
     scheme: str
     region: str
@@ -51,6 +56,9 @@ class Enrolment:
     staff_group: str | None = None
     valid_from: date | None = None
     valid_to: date | None = None
+    wage_base: int | None = None
+    flexible: bool = False
+    inpatient_from: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +151,43 @@ def enrol(tx: Tx, ref: PersonRef, enrolment: Enrolment, since: date) -> None:
         raise Refusal("people.unknown")
     if tx.one(SQL.later_enrolment, book=ref.book, person=ref.id, since=since):
         raise Refusal("people.enrolment_order", since=since.isoformat())
+    _close(tx, ref, since)
+    _add(tx, ref, enrolment, since)
+    audit.write(tx, ref.book, "enrol", ref.id, detail={"since": since.isoformat(), "status": enrolment.status})
+
+
+def restate(tx: Tx, ref: PersonRef, stretches: Sequence[Enrolment]) -> None:
+    """From the first stretch's `valid_from` on these are what is known: stretches that have not begun give way.
+
+    Refuses a start on or before one that has begun. Each stretch ends the day before the next, the last on its `valid_to`.
+    """
+    if tx.one(SQL.lock_person, book=ref.book, id=ref.id) is None:
+        raise Refusal("people.unknown")
+    since = stretches[0].valid_from
+    assert since is not None, "a stretch that is stated has a beginning"
+    tx.run(SQL.drop_future_enrolment, book=ref.book, person=ref.id, since=since, today=business_date(tx.at))
+    if tx.one(SQL.later_enrolment, book=ref.book, person=ref.id, since=since):
+        raise Refusal("people.enrolment_order", since=since.isoformat())
+    _close(tx, ref, since)
+    for stretch, following in zip(stretches, [*stretches[1:], None], strict=True):
+        begins = stretch.valid_from
+        assert begins is not None, "a stretch that is stated has a beginning"
+        if following is not None and following.valid_from is not None:
+            stretch = replace(stretch, valid_to=following.valid_from - timedelta(days=1))
+        _add(tx, ref, stretch, begins)
+
+
+def _close(tx: Tx, ref: PersonRef, since: date) -> None:
     tx.run(SQL.close_enrolment, book=ref.book, person=ref.id, last=since - timedelta(days=1))
+
+
+def _add(tx: Tx, ref: PersonRef, enrolment: Enrolment, since: date) -> None:
     tx.run(
         SQL.add_enrolment,
         book=ref.book,
         person=ref.id,
         valid_from=since,
+        valid_to=enrolment.valid_to,
         scheme=enrolment.scheme,
         region=enrolment.region,
         base=enrolment.base,
@@ -157,8 +196,21 @@ def enrol(tx: Tx, ref: PersonRef, enrolment: Enrolment, since: date) -> None:
         retired_on=enrolment.retired_on,
         family_doctor=enrolment.family_doctor,
         staff_group=enrolment.staff_group,
+        wage_base=enrolment.wage_base,
+        flexible=enrolment.flexible,
+        inpatient_from=enrolment.inpatient_from,
     )
-    audit.write(tx, ref.book, "enrol", ref.id, detail={"since": since.isoformat(), "status": enrolment.status})
+
+
+def newest(tx: Tx, ref: PersonRef, on: date) -> Enrolment | None:
+    """The last stretch that has begun by a day, in force or over; None for who was never enrolled."""
+    row = tx.one(SQL.newest_enrolment, book=ref.book, person=ref.id, on=on)
+    return Enrolment(**row) if row else None
+
+
+def history(tx: Tx, ref: PersonRef) -> list[Enrolment]:
+    """Every stretch of a person, oldest first."""
+    return [Enrolment(**row) for row in tx.all(SQL.enrolments, book=ref.book, person=ref.id)]
 
 
 def enrolled(tx: Tx, ref: PersonRef, on: date) -> Enrolment:

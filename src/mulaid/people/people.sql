@@ -21,7 +21,8 @@ select id from person where book = %(book)s and id = %(id)s for update
 
 -- enrolment_on --
 -- The stretch of enrolment in force on a day.
-select valid_from, valid_to, scheme, region, base, psn_type, status, retired_on, family_doctor, staff_group from enrolment
+select valid_from, valid_to, scheme, region, base, psn_type, status, retired_on, family_doctor, staff_group, wage_base, flexible, inpatient_from
+from enrolment
 where book = %(book)s and person = %(person)s and valid_from <= %(on)s and (valid_to is null or valid_to >= %(on)s)
 order by valid_from desc limit 1
 
@@ -35,10 +36,25 @@ where book = %(book)s and person = %(person)s and valid_from <= %(last)s and (va
 select valid_from from enrolment where book = %(book)s and person = %(person)s and valid_from >= %(since)s limit 1
 
 -- add_enrolment --
--- A stretch of enrolment, open-ended.
-insert into enrolment (book, person, valid_from, scheme, region, base, psn_type, status, retired_on, family_doctor, staff_group)
-values (%(book)s, %(person)s, %(valid_from)s, %(scheme)s, %(region)s, %(base)s, %(psn_type)s, %(status)s, %(retired_on)s,
-        %(family_doctor)s, %(staff_group)s)
+-- A stretch of enrolment.
+insert into enrolment (book, person, valid_from, valid_to, scheme, region, base, psn_type, status, retired_on, family_doctor, staff_group,
+                       wage_base, flexible, inpatient_from)
+values (%(book)s, %(person)s, %(valid_from)s, %(valid_to)s, %(scheme)s, %(region)s, %(base)s, %(psn_type)s, %(status)s, %(retired_on)s,
+        %(family_doctor)s, %(staff_group)s, %(wage_base)s, %(flexible)s, %(inpatient_from)s)
+
+-- drop_future_enrolment --
+-- Stretches that have not begun give way to what is known now.
+delete from enrolment where book = %(book)s and person = %(person)s and valid_from >= %(since)s and valid_from > %(today)s
+
+-- newest_enrolment --
+-- The last stretch that has begun by a day, in force or over.
+select valid_from, valid_to, scheme, region, base, psn_type, status, retired_on, family_doctor, staff_group, wage_base, flexible, inpatient_from
+from enrolment where book = %(book)s and person = %(person)s and valid_from <= %(on)s order by valid_from desc limit 1
+
+-- enrolments --
+-- Every stretch of a person, oldest first.
+select valid_from, valid_to, scheme, region, base, psn_type, status, retired_on, family_doctor, staff_group, wage_base, flexible, inpatient_from
+from enrolment where book = %(book)s and person = %(person)s order by valid_from
 
 -- set_year --
 -- The sums a person brings along from before.

@@ -83,7 +83,7 @@ create table credited (
     kind     smallint not null check (kind in (1, 2)),
     fen      bigint   not null check (fen > 0),
     region   text     not null,
-    rule     text     not null,
+    parameter text    not null,
     journal  uuid     not null,
     primary key (book, person, month)
 );

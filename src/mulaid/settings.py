@@ -28,12 +28,18 @@ class Settings:
     gateway_workers: int
     profile: str
     hosts: tuple[str, ...] = ()
+    gateway: str = ""
     outside: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def keys_path(self) -> Path:
         """The key-encryption keys: never inside the database."""
         return self.data / "keys"
+
+    @property
+    def gateway_url(self) -> str:
+        """Where the till of a demonstration finds the gateway."""
+        return self.gateway or f"http://127.0.0.1:{self.gateway_port}"
 
     @property
     def allows_test_people(self) -> bool:
@@ -54,6 +60,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         gateway_workers=_whole(environment, "MULAID_GATEWAY_WORKERS", 2, 64),
         profile=profile,
         hosts=tuple(environment.get("MULAID_HOSTS", "").split()),
+        gateway=environment.get("MULAID_GATEWAY_URL", ""),
         outside={name: value for name, value in environment.items() if name.startswith("MULAID_")},
     )
 

@@ -39,11 +39,12 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-ROOT_URLCONF = "mulaid.web.urls"
+# The till is a client of the gateway: a demonstration has it beside the people's door, in production nothing of it is loaded.
+ROOT_URLCONF = "mulaid.web.urls" if _ours.profile == "production" else "mulaid.cashier.urls"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [_here / "templates"],
+        "DIRS": [_here / "templates", _here.parent / "cashier" / "templates"],
         "OPTIONS": {
             "context_processors": ["django.template.context_processors.request", "mulaid.web.frame.context"],
             "builtins": ["mulaid.web.words"],

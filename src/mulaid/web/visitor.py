@@ -28,6 +28,8 @@ IDLE, LONGEST, FRESH = timedelta(minutes=30), timedelta(hours=12), timedelta(min
 TOUCH = timedelta(seconds=60)
 SANDBOX, SMS, SMS_FACE = "sandbox", "sms", "sms_face"
 POINTER, CHANNEL, HELD = "session", "channel", "held"
+OUTLASTING = (CHANNEL, "tills")
+"""What belongs to the browser and not to who is signed in."""
 WEB = "web"
 
 View = Callable[..., HttpResponse]
@@ -66,11 +68,8 @@ def visitors(get_response: View) -> View:
             if pointer:
                 request.visitor = _known(pointer)
                 if request.visitor is None:
-                    channel = request.session.get(CHANNEL)
-                    request.session.flush()
+                    _forget(request)
                     request.lapsed = True
-                    if channel:
-                        request.session[CHANNEL] = channel
         return get_response(request)
 
     return answer
@@ -140,10 +139,13 @@ def leave(request: HttpRequest) -> None:
     visitor = request.visitor
     if visitor is not None:
         end(visitor, visitor.session)
-    channel = request.session.get(CHANNEL)
+    _forget(request)
+
+
+def _forget(request: HttpRequest) -> None:
+    kept = {name: request.session[name] for name in OUTLASTING if name in request.session}
     request.session.flush()
-    if channel:
-        request.session[CHANNEL] = channel
+    request.session.update(kept)
 
 
 def end(visitor: Visitor, session: UUID) -> bool:

@@ -68,6 +68,7 @@ def _told(request: HttpRequest, who: str) -> dict[str, Any]:
         digits = made.digits
         told |= {
             "qr": picture(digits),
+            "digits": digits,
             "groups": [digits[start : start + 4] for start in range(0, len(digits), 4)],
             "until": made.expires_at,
             "seconds": max(5, int((made.expires_at - now()).total_seconds()) - 5),

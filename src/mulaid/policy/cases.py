@@ -11,11 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from mulaid.money import Fen, parse_yuan, yuan
-from mulaid.policy.facts import Facts, Giver, Patient, Portion, Year
+from mulaid.policy.benefit import INPATIENT, OUTPATIENT
+from mulaid.policy.facts import REMOTE, Facts, Giver, Patient, Portion, Wallet, Year
 from mulaid.policy.pack import Library
 from mulaid.policy.parameters import LEVELS, RELATIONS
-from mulaid.policy.split import Decision, decide
+from mulaid.policy.split import Decision, added, decide
 from mulaid.refusal import Refusal
+
+SUMS = ("admissions", "inpatient_in_policy", "inpatient_fund", "disease_deductible", "disease_fund", "self_paid", "serious")
+GROSS = ("quota_left", "month_left", "year_left", "day_left")
+CARE = ("outpatient", "pharmacy", "inpatient")
 
 
 class CaseTrouble(Exception):
@@ -33,6 +38,8 @@ class Visit:
     portions: tuple[Portion, ...]
     use_accounts: bool
     expect: Mapping[str, Any]
+    remote: str = ""
+    disease: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +53,30 @@ class CaseGiver:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One worked example."""
+    """One worked example. `before` is what was known before its first visit, without a bill."""
 
     id: str
     title: str
     on: date
-    patient: Patient
-    account: Fen
-    current_year: Fen
-    year: Year
+    before: Facts
     givers: tuple[CaseGiver, ...]
     visits: tuple[Visit, ...]
+
+    @property
+    def patient(self) -> Patient:
+        """Who was treated."""
+        return self.before.patient
+
+    @property
+    def only_the_law(self) -> bool:
+        """Whether it needs more than people with accounts, authorisations and outpatient care: stays, pools, quotas, caps."""
+        bare = replace(self.before, account=0, current_year=0, year=Year(), givers=())
+        plain = Facts(bare.on, bare.use, bare.level, bare.patient, (), 0, 0)
+        seldom = any(
+            (g.month_left, g.year_left, g.day_left, g.keep, g.paused, g.until) != (None, None, None, 0, False, None)
+            for g in (entry.giver for entry in self.givers)
+        )
+        return bare != plain or seldom or any(v.use == INPATIENT or v.remote or v.disease for v in self.visits)
 
 
 @dataclass(slots=True)
@@ -70,6 +90,9 @@ class Outcome:
     cash: Fen
     total: Fen
     deductible: Fen
+    household: Fen = 0
+    wallets: dict[str, Fen] = field(default_factory=dict)
+    serious: Fen = 0
     trace: list[str] = field(default_factory=list)
 
     @staticmethod
@@ -83,6 +106,9 @@ class Outcome:
             cash=decision.cash,
             total=decision.total,
             deductible=decision.deductible,
+            household=decision.household,
+            wallets={wallet.shown: fen for wallet, fen in decision.wallets},
+            serious=decision.serious,
         )
 
     def differences(self, expect: Mapping[str, Any]) -> list[str]:
@@ -96,6 +122,9 @@ class Outcome:
             "cash": self.cash,
             "person": self.total - self.fund - self.current_year,
             "deductible": self.deductible,
+            "household": self.household,
+            "wallets": self.wallets,
+            "serious": self.serious,
         }
         wrong = []
         for key, wanted in expect.items():
@@ -103,7 +132,8 @@ class Outcome:
                 wanted = {name: fen for name, fen in wanted.items() if fen}
             if found[key] != wanted:
                 wrong.append(f"{key}: expected {_shown(wanted)}, got {_shown(found[key])}")
-        if self.fund + self.current_year + self.own + sum(self.aid.values()) + self.cash != self.total:
+        relatives = sum(self.aid.values()) + self.household + sum(self.wallets.values())
+        if self.fund + self.current_year + self.own + relatives + self.cash != self.total:
             wrong.append("the parts do not add up to the bill")
         return wrong
 
@@ -116,45 +146,59 @@ def _shown(value: Any) -> str:
 
 def run(case: Case, library: Library) -> list[list[str]]:
     """The case through the law alone: for each visit the list of differences, empty where it came out as expected."""
-    account, current, year = case.account, case.current_year, case.year
-    givers = [entry.giver for entry in case.givers]
+    known = case.before
     deducted: set[tuple[str, date]] = set()
     results = []
     for visit in case.visits:
         here = (visit.institution, visit.on)
-        facts = Facts(
+        # Each visit in hospital is a stay of its own; only outpatient care asks whether it came twice on a day.
+        again = visit.use != INPATIENT and here in deducted
+        facts = replace(
+            known,
             on=visit.on,
             use=visit.use,
             level=visit.level,
-            patient=case.patient,
             portions=visit.portions,
-            account=account,
-            current_year=current,
-            givers=tuple(_on_the_day(giver, entry, visit.on) for giver, entry in zip(givers, case.givers, strict=True)),
-            year=replace(year, deducted_here_today=here in deducted),
+            givers=tuple(_on_the_day(giver, entry, visit.on) for giver, entry in zip(known.givers, case.givers, strict=True)),
+            year=replace(known.year, deducted_here_today=again),
             use_accounts=visit.use_accounts,
+            remote=visit.remote,
+            disease=visit.disease,
         )
-        packs = {region: library.in_force(region, visit.on) for region in {case.patient.region, *(g.region for g in givers)}}
-        decision = decide(packs, facts)
+        regions = {case.patient.region, *(giver.region for giver in facts.givers)}
+        decision = decide({region: library.in_force(region, visit.on) for region in regions}, facts)
         results.append(Outcome.of(decision).differences(visit.expect))
-        account -= decision.account
-        current -= decision.current_year
-        paid = {giver.aid: fen for giver, fen in decision.aid}
-        givers = [_after(giver, paid.get(giver.aid, 0)) for giver in givers]
-        if decision.deductible:
+        if decision.deductible and decision.benefit == OUTPATIENT:
             deducted.add(here)
-        year = Year(
-            year.in_policy + decision.in_policy_counted,
-            year.fund + decision.pool,
-            year.supplement + decision.supplement,
-            year.deductible + decision.deductible,
-        )
+        known = _after(known, decision)
     return results
 
 
-def _after(giver: Giver, paid: Fen) -> Giver:
-    quota = None if giver.quota_left is None else giver.quota_left - paid
-    return replace(giver, account=giver.account - paid, quota_left=quota)
+def _after(facts: Facts, decision: Decision) -> Facts:
+    """What is known after a bill was settled."""
+    sums, year = added(decision), facts.year
+    paid = {giver.aid: fen for giver, fen in decision.aid}
+    drawn = {wallet.grant: fen for wallet, fen in decision.wallets}
+    return replace(
+        facts,
+        account=facts.account - decision.account,
+        current_year=facts.current_year - decision.current_year,
+        givers=tuple(_giver_after(giver, paid.get(giver.aid, 0)) for giver in facts.givers),
+        household=facts.household - decision.household,
+        wallets=tuple(replace(wallet, left=wallet.left - drawn.get(wallet.grant, 0)) for wallet in facts.wallets),
+        year=Year(
+            year.in_policy + sums.in_policy,
+            year.fund + sums.fund,
+            year.supplement + sums.supplement,
+            year.deductible + sums.deductible,
+        ),
+        **{name: getattr(facts, name) + getattr(sums, name) for name in SUMS},
+    )
+
+
+def _giver_after(giver: Giver, paid: Fen) -> Giver:
+    left: dict[str, Any] = {name: None if (most := getattr(giver, name)) is None else most - paid for name in GROSS}
+    return replace(giver, account=giver.account - paid, **left)
 
 
 def _on_the_day(giver: Giver, entry: CaseGiver, on: date) -> Giver:
@@ -215,33 +259,74 @@ class _Reader:
         return str(value)
 
     def case(self, row: Mapping[str, Any]) -> Case:
-        self.known(row, "case", "id", "title", "region", "on", "patient", "giver", "visit", "note")
+        self.known(row, "case", "id", "title", "region", "on", "patient", "giver", "wallet", "visit", "note")
         on = self.day(row, "on")
         region = str(row.get("region", ""))
         if on is None or len(region) != 6 or not region.isascii() or not region.isdecimal():
             raise self.trouble("a case needs on = date and region = six digits in quotes")
         patient = self.known(
             row.get("patient", {}), "patient", "scheme", "class", "born", "retired_on", "family_doctor", "status", "account",
-            "current_year", "spent", "name",
+            "current_year", "spent", "name", "frozen", "household", "reward",
         )  # fmt: skip
-        spent = self.known(patient.get("spent", {}), "spent", "in_policy", "fund", "deductible", "supplement")
+        spent = self.known(patient.get("spent", {}), "spent", "in_policy", "fund", "deductible", "supplement", *SUMS)
+        household = self.known(patient.get("household", {}), "household", "left", "head")
         if not isinstance(row.get("visit"), list) or not row["visit"]:
             raise self.trouble("a case needs at least one [[case.visit]]")
+        givers = tuple(self.giver(giver, region, on, place) for place, giver in enumerate(row.get("giver", []), 1))
+        before = Facts(
+            on=on,
+            use="outpatient",
+            level="L2",
+            patient=self.patient(patient, region),
+            portions=(),
+            account=self.fen(patient, "account"),
+            current_year=self.fen(patient, "current_year"),
+            givers=tuple(entry.giver for entry in givers),
+            year=Year(*(self.fen(spent, name) for name in ("in_policy", "fund", "supplement", "deductible"))),
+            frozen=self.fen(patient, "frozen"),
+            household=self.fen(household, "left"),
+            household_head=str(household.get("head", "")),
+            wallets=tuple(self.wallet(wallet, region, on, place) for place, wallet in enumerate(row.get("wallet", []), 1)),
+            reward=self.fen(patient, "reward"),
+            admissions=self.count(spent, "admissions"),
+            **{name: self.fen(spent, name) for name in SUMS if name != "admissions"},
+        )
         return Case(
             id=str(row.get("id", "")),
             title=str(row.get("title", "")),
             on=on,
-            patient=self.patient(patient, region),
-            account=self.fen(patient, "account"),
-            current_year=self.fen(patient, "current_year"),
-            year=Year(
-                self.fen(spent, "in_policy"),
-                self.fen(spent, "fund"),
-                self.fen(spent, "supplement"),
-                self.fen(spent, "deductible"),
-            ),
-            givers=tuple(self.giver(giver, region, on, place) for place, giver in enumerate(row.get("giver", []), 1)),
+            before=before,
+            givers=givers,
             visits=tuple(self.visit(visit, on) for visit in row["visit"]),
+        )
+
+    def count(self, row: Mapping[str, Any], name: str) -> int:
+        value = row.get(name, 0)
+        if type(value) is not int or not 0 <= value <= 100:
+            raise self.trouble(f"{name} = {value!r} is not a whole number from 0 to 100")
+        return value
+
+    def uses(self, row: Mapping[str, Any]) -> frozenset[str]:
+        uses = row.get("uses", list(CARE))
+        if not isinstance(uses, list) or not uses or set(map(str, uses)) - set(CARE):
+            raise self.trouble(f"uses is a list of {', '.join(CARE)}")
+        return frozenset(map(str, uses))
+
+    def wallet(self, row: Mapping[str, Any], region: str, on: date, place: int) -> Wallet:
+        self.known(row, "wallet", "name", "relation", "region", "left", "bound", "until", "uses")
+        name = str(row.get("name", f"wallet {place}"))
+        bound, until = self.day(row, "bound", on - timedelta(days=30)), self.day(row, "until")
+        assert bound is not None
+        return Wallet(
+            grant=f"{place:04d}",
+            person=name,
+            shown=name,
+            relation=self.word(row, "relation", "child", *RELATIONS),
+            region=str(row.get("region", region)),
+            left=self.fen(row, "left"),
+            bound=bound.isoformat() + "T00:00:00",
+            uses=self.uses(row),
+            until=until.isoformat() if until else None,
         )
 
     def patient(self, row: Mapping[str, Any], region: str) -> Patient:
@@ -265,14 +350,13 @@ class _Reader:
     def giver(self, row: Mapping[str, Any], region: str, on: date, place: int) -> CaseGiver:
         self.known(
             row, "giver", "name", "relation", "region", "bound", "filed", "account", "current_year", "status", "suspended_from",
-            "resumed_from", "quota", "settlement_cap", "frozen", "rank", "chosen", "uses", "group",
+            "resumed_from", "quota", "settlement_cap", "frozen", "rank", "chosen", "uses", "group", "month_left", "year_left",
+            "day_left", "keep", "paused", "until",
         )  # fmt: skip
         name = str(row.get("name", f"giver {place}"))
         bound = self.day(row, "bound", on - timedelta(days=30))
         filed = self.day(row, "filed", bound)
-        uses = row.get("uses", ["outpatient", "pharmacy", "inpatient"])
-        if not isinstance(uses, list):
-            raise self.trouble("uses is a list of words")
+        until = self.day(row, "until")
         assert bound is not None
         assert filed is not None
         giver = Giver(
@@ -290,18 +374,24 @@ class _Reader:
             quota_left=self.fen(row, "quota", None),
             settlement_cap=self.fen(row, "settlement_cap", None),
             rank=row.get("rank"),
-            uses=frozenset(map(str, uses)),
+            uses=self.uses(row),
             group=row.get("group"),
+            until=until.isoformat() if until else None,
             chosen=bool(row.get("chosen", False)),
+            month_left=self.fen(row, "month_left", None),
+            year_left=self.fen(row, "year_left", None),
+            day_left=self.fen(row, "day_left", None),
+            keep=self.fen(row, "keep"),
+            paused=bool(row.get("paused", False)),
         )
         return CaseGiver(giver, self.day(row, "suspended_from"), self.day(row, "resumed_from"))
 
     def visit(self, row: Mapping[str, Any], case_on: date) -> Visit:
         self.known(
             row, "visit", "use", "level", "institution", "on", "in_policy", "upfront", "over_limit", "self_funded", "personal",
-            "items", "use_accounts", "expect", "note",
+            "items", "use_accounts", "expect", "note", "remote", "disease",
         )  # fmt: skip
-        use = self.word(row, "use", "outpatient", "outpatient", "pharmacy")
+        use = self.word(row, "use", OUTPATIENT, *CARE)
         level = "pharmacy" if use == "pharmacy" else self.word(row, "level", "L2", *LEVELS)
         on = self.day(row, "on", case_on)
         assert on is not None
@@ -324,14 +414,28 @@ class _Reader:
             portions=tuple(portion for portion in (ordinary, *items) if portion.total),
             use_accounts=bool(row.get("use_accounts", True)),
             expect=self.expect(row.get("expect")),
+            remote=self.word(row, "remote", "", "", *REMOTE),
+            disease=str(row.get("disease", "")),
         )
 
     def expect(self, row: Any) -> dict[str, Any]:
-        names = ("fund", "current_year", "own", "aid", "aid_total", "cash", "person", "deductible")
+        names = (
+            "fund",
+            "current_year",
+            "own",
+            "aid",
+            "aid_total",
+            "cash",
+            "person",
+            "deductible",
+            "household",
+            "wallets",
+            "serious",
+        )
         row = self.known(row, "expect", *names)
         if not row:
             raise self.trouble("expect is empty: a case that expects nothing cannot fail")
         return {
-            name: {who: self.fen(value, who) for who in value} if name == "aid" else self.fen(row, name)
+            name: {who: self.fen(value, who) for who in value} if name in ("aid", "wallets") else self.fen(row, name)
             for name, value in row.items()
         }

@@ -314,6 +314,8 @@ def replay(packs: Mapping[str, Pack], facts: Facts, amounts: Mapping[str, Fen]) 
         "cash": decision.cash,
         "deductible": decision.deductible,
         "counted": decision.in_policy_counted,
+        "self_paid": decision.burden,
     }
-    # Parts that a region never had are not kept with its decisions.
-    return [name for name, fen in again.items() if amounts.get(name, 0) != fen]
+    # Parts that a region never had, and what the bill added to the year, need not be kept with a decision.
+    stored = {"household": 0, "wallet": 0, "serious": 0, "self_paid": decision.burden, **amounts}
+    return [name for name, fen in again.items() if stored[name] != fen]

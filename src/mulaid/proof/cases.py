@@ -53,6 +53,7 @@ ITEMS = (
     Item(SELF_FUNDED, "目录外项目", 0, "03", "14"),
 )
 FROZEN = "frozen quota is not settled yet"
+NOT_IN_TOWN = "the town has no stays, pools, quotas and caps yet"
 ONE_CODE = "a code names one chosen giver, the case has several"
 
 
@@ -83,6 +84,8 @@ def run_on(url: str, keys: Keys, cases: Sequence[Case], say: Say, *, embedded: b
 
 
 def _skipped(case: Case) -> str:
+    if case.only_the_law:
+        return NOT_IN_TOWN
     if any(entry.giver.frozen for entry in case.givers):
         return FROZEN
     return ONE_CODE if sum(entry.giver.chosen for entry in case.givers) > 1 else ""
@@ -220,8 +223,8 @@ class _Town:
         )
         household = f"case {self.serial}"
         patient, number = self.register(tx, "病人", given.born, insured, household, first)
-        _credit(tx, patient, given.region, case.account, case.current_year)
-        year = case.year
+        _credit(tx, patient, given.region, case.before.account, case.before.current_year)
+        year = case.before.year
         enrolment.bring_sums(
             tx,
             patient,

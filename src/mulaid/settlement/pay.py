@@ -183,7 +183,7 @@ class Settled:
     @property
     def self_paid(self) -> Fen:
         """What the person bears within the catalogue before serious-illness money: the base of that money."""
-        return max(0, self.portion.in_policy - self.decision.pool - self.decision.supplement)
+        return self.decision.burden
 
     @property
     def admission(self) -> str | None:

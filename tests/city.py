@@ -20,8 +20,9 @@ from mulaid.db import Actor, Database, Tx
 from mulaid.gateway.app import build
 from mulaid.ledger import chart, journal, statement
 from mulaid.money import parse_yuan, yuan
-from mulaid.people import aid, credential, enrolment, family
+from mulaid.people import activation, aid, credential, enrolment, family
 from mulaid.people.enrolment import Enrolment, PersonRef
+from mulaid.people.face import Assurance
 from mulaid.people.identity import make_resident_id
 from mulaid.policy.pack import library
 from mulaid.proof.verify import faults
@@ -102,7 +103,8 @@ class City:
     def enrols(
         self, name: str, money: str = "0", *, region: str = "420100", base: str = "active", household: str = "", **more: Any
     ) -> PersonRef:
-        """Register and enrol a person with money in the own account."""
+        """Register and enrol a person with money in the own account, the credential activated unless `active` is false."""
+        active = more.pop("active", True)
         self._serial += 1
         born = more.pop("born", date(1950, 1, 1) if base == "retired" else date(1985, 6, 1))
         number = make_resident_id("100000", born, self._serial)
@@ -119,6 +121,8 @@ class City:
             )
             scheme = "390" if base == "resident" else "310"
             enrolment.enrol(tx, ref, Enrolment(scheme, region, base, **more), date(2020, 1, 1))
+            if active:
+                activation.activate(tx, ref, ref, "counter", Assurance.SANDBOX)
             return ref
 
         self.people[name], self.numbers[name] = self.run(work), number

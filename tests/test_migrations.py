@@ -230,6 +230,7 @@ RUN_BY: dict[tuple[str, str], set[str]] = {
         "token",
         "token_of_code",
         "bond_lives",
+        "credential",
     },
     ("gateway", "ledger/ledger.sql"): set(FILES_OF["ledger/ledger.sql"].by_name) - {"open_purse"},
     ("gateway", "settlement/settlement.sql"): set(FILES_OF["settlement/settlement.sql"].by_name) - TELLING,
@@ -259,8 +260,10 @@ RUN_BY: dict[tuple[str, str], set[str]] = {
         "sms",
     },
     ("worker", "settlement/settlement.sql"): {*TELLING, "settlement", "institution"},
-    ("web", "people/people.sql"): {"revoke_codes", "add_code", "bond_between"},
     ("web", "people/standing.sql"): set(FILES_OF["people/standing.sql"].by_name) - {"keep_pack", "living"},
+    ("web", "people/people.sql"): {"revoke_codes", "add_code", "credential"},
+    ("web", "people/family.sql"): set(FILES_OF["people/family.sql"].by_name),
+    ("worker", "people/family.sql"): {"lapsing", "lock_request", "set_request", "bonds_due", "end_bond", "end_given"},
     **{("web", file): set(statements.by_name) for file, statements in FILES_OF.items() if file.startswith("web/")},
 }
 """Which process runs which statement; what is in no list is run by the owner: loading, and the counter to come."""

@@ -33,7 +33,7 @@ def show(settings: Settings, number: str, shown_by: str, say: Say) -> int:
     def work(tx: Tx) -> Code:
         member = enrolment.find(tx, ID_CARD, number, settings.allows_test_people)
         presenter = enrolment.find(tx, ID_CARD, shown_by, settings.allows_test_people) if shown_by else member
-        return credential.issue(tx, library(), member, presenter, sandbox=True, purpose="demo")
+        return credential.issue(tx, library(), member, presenter, sandbox=True)
 
     with installation(settings, lambda _: None) as installed:
         db = Database(installed.url, installed.keys, size=1)

@@ -68,3 +68,16 @@ grant update (balance, last_no) on mulaid.purse to mulaid_web, mulaid_worker;
 grant update (fen) on mulaid.returned to mulaid_web;
 grant insert on mulaid.walk, mulaid.credited to mulaid_worker;
 grant update (after, people, fen, left_out, done_at) on mulaid.walk to mulaid_worker;
+-- Family accounts: people act for themselves and each other in the web; the worker closes what has waited too long.
+grant insert on mulaid.family_bond, mulaid.family_given, mulaid.family_turn, mulaid.family_request, mulaid.family_invited,
+    mulaid.family_paper, mulaid.family_use, mulaid.consent, mulaid.credential, mulaid.face_check to mulaid_web;
+grant update (ended_at, ended_by, ended_because, version, label, relation, may_read, suspended_at, consent_due, assurance)
+    on mulaid.family_bond to mulaid_web, mulaid_worker;
+grant update (ended_at, relation, role) on mulaid.family_given to mulaid_web, mulaid_worker;
+grant update (turn) on mulaid.family_turn to mulaid_web;
+grant update (state, member_book, member, kinship, birth, promise, consent, face, assurance, why, said, done_at, bond, version)
+    on mulaid.family_request to mulaid_web, mulaid_worker;
+grant update (withdrawn_at) on mulaid.consent to mulaid_web;
+grant update (frozen_at, frozen_why) on mulaid.credential to mulaid_web;
+grant update (state, provider, provider_ref, provider_txn, problem, score, assurance, expires_at, finished_at, used_at)
+    on mulaid.face_check to mulaid_web;

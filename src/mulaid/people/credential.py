@@ -16,6 +16,7 @@ from mulaid import audit
 from mulaid.calendar import business_date, end_of_day
 from mulaid.crypto import digest
 from mulaid.db import Row, Tx
+from mulaid.people import family
 from mulaid.people.enrolment import SQL, Enrolment, Person, PersonRef, enrolled, person
 from mulaid.policy.pack import Library
 from mulaid.refusal import Refusal
@@ -70,27 +71,31 @@ def issue(
     presenter: PersonRef,
     *,
     sandbox: bool,
-    purpose: str = "",
+    purpose: str = "settle",
     chosen: UUID | None = None,
 ) -> Code:
     """A code for a person, shown by that person or by somebody bound to show it; the code before it ends.
 
-    `chosen` is the authorisation the presenter picked to pay, where the region lets one pick.
-    Refuses a presenter without a living family account, and a person who is not enrolled.
+    `purpose` is one of family.PURPOSES; the member can read who showed the code, for what and where. `chosen` is the
+    authorisation the presenter picked to pay, where the region lets one pick. Refuses what family.usable refuses, a credential
+    that is not active or is frozen, a person who is not enrolled, and outside of a sandbox a bond that a sandbox vouched for.
     """
+    if purpose not in family.PURPOSES:
+        raise Refusal("credential.bad_purpose", purposes="、".join(family.PURPOSES.values()))
     bond = None
     if presenter != member:
-        bond = tx.one(SQL.bond_between, book=member.book, member=member.id, binder=presenter.id)
-        if bond is None:
-            raise Refusal("credential.not_bound")
+        bond = family.usable(tx, member, presenter)
+        if bond["assurance"] == "sandbox" and not sandbox:
+            raise Refusal("credential.sandbox_bond")
+    _active(tx, member)
     enrolment = enrolled(tx, member, business_date(tx.at))
     seconds = library.in_force(enrolment.region, business_date(tx.at))["credential_code_ttl_seconds"]
     tx.run(SQL.revoke_codes, presenter=presenter.id, person=member.id, at=tx.at)
     digits = new_digits(SANDBOX if sandbox else LIVE)
-    expires = tx.at + timedelta(seconds=seconds)
+    code, expires = tx.keys.blind("code", digits), tx.at + timedelta(seconds=seconds)
     tx.run(
         SQL.add_code,
-        hash=tx.keys.blind("code", digits),
+        hash=code,
         book=member.book,
         person=member.id,
         presenter_book=presenter.book,
@@ -103,6 +108,8 @@ def issue(
         issued_at=tx.at,
         expires_at=expires,
     )
+    if bond is not None:
+        family.record_use(tx, member, presenter, bond["id"], "code", purpose, code)
     audit.write(tx, member.book, "show_code", member.id, behalf_of=presenter.id, purpose=purpose)
     return Code(digits, expires)
 
@@ -175,4 +182,14 @@ def _ref(tx: Tx, row: Row) -> PersonRef:
     bond = row["bond"]
     if bond is not None and tx.one(SQL.bond_lives, book=row["book"], id=bond, version=row["bond_version"]) is None:
         raise Refusal("credential.bond_ended")
-    return PersonRef(row["book"], row["person"])
+    ref = PersonRef(row["book"], row["person"])
+    _active(tx, ref)
+    return ref
+
+
+def _active(tx: Tx, member: PersonRef) -> None:
+    row = tx.one(SQL.credential, book=member.book, person=member.id)
+    if row is None:
+        raise Refusal("credential.not_active")
+    if row["frozen_at"] is not None:
+        raise Refusal("credential.frozen")

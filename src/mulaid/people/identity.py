@@ -151,6 +151,14 @@ def age_on(born: date, on: date) -> int:
     return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
+def reaches(born: date, age: int) -> date:
+    """The birthday on which somebody has an age: 1 March in a common year for who was born on 29 February."""
+    try:
+        return born.replace(year=born.year + age)
+    except ValueError:
+        return date(born.year + age, 3, 1)
+
+
 def check_name(text: str) -> str:
     """The name unchanged: 1 to 50 Han or Latin letters, single "·" or spaces between them; refuses all else."""
     if len(text) > _LONGEST_NAME or not _NAME.fullmatch(text):

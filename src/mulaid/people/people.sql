@@ -61,22 +61,9 @@ from enrolment where book = %(book)s and person = %(person)s order by valid_from
 insert into insured_year (book, person, year, in_policy, fund, supplement, deductible, version)
 values (%(book)s, %(person)s, %(year)s, %(in_policy)s, %(fund)s, %(supplement)s, %(deductible)s, 1)
 
--- add_bond --
--- A family account; nothing when the pair is bound already.
-insert into family_bond (book, id, member, binder, relation, bound_at)
-values (%(book)s, %(id)s, %(member)s, %(binder)s, %(relation)s, %(at)s) on conflict do nothing
-
--- bond_between --
--- The living family account by which one person may show the other's code.
-select id, version, relation from family_bond where book = %(book)s and member = %(member)s and binder = %(binder)s and ended_at is null
-
 -- bond_lives --
 -- Whether the family account a code was shown by is still the one it was.
 select 1 as lives from family_bond where book = %(book)s and id = %(id)s and version = %(version)s and ended_at is null
-
--- end_bond --
--- The family account is over; its version moves, so that codes and tokens made by it die.
-update family_bond set ended_at = %(at)s, version = version + 1 where book = %(book)s and id = %(id)s and ended_at is null
 
 -- revoke_codes --
 -- A new code for the same presenter and person ends the one before.
@@ -116,3 +103,7 @@ values (%(book)s, %(id)s, %(person)s, %(about)s, %(text)s, %(channel)s, %(at)s)
 -- token_of_code --
 -- The token a code became.
 select book, person, bond, bond_version, expires_at from visit_token where code = %(code)s
+
+-- credential --
+-- A person's credential.
+select activated_at, activator, way, assurance, frozen_at, frozen_why from credential where book = %(book)s and person = %(person)s

@@ -57,7 +57,7 @@ def _told(request: HttpRequest, who: str) -> dict[str, Any]:
     def show(tx: Tx) -> tuple[list[Relative], Relative, Code | None, list[Source], Refusal | None]:
         person = one(tx, visitor, who)
         try:
-            made = credential.issue(tx, library(), person.ref, visitor.ref, sandbox=sandbox, purpose="show")
+            made = credential.issue(tx, library(), person.ref, visitor.ref, sandbox=sandbox)
             return family(tx, visitor), person, made, sources(tx, visitor, person), None
         except Refusal as refusal:
             return family(tx, visitor), person, None, [], refusal

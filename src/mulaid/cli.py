@@ -12,7 +12,8 @@ from datetime import date
 from pathlib import Path
 
 from mulaid import __version__
-from mulaid.calendar import business_date, wall_clock
+from mulaid.calendar import business_date, month_of, wall_clock
+from mulaid.money import yuan
 from mulaid.policy.pack import Library, PackTrouble
 from mulaid.refusal import Refusal
 from mulaid.settings import SettingTrouble, from_environment
@@ -98,6 +99,33 @@ def verify(arguments: argparse.Namespace) -> int:
             say(fault)
         say("the books are right" if not found else f"{len(found)} faults")
     return 1 if found else 0
+
+
+def credit(arguments: argparse.Namespace) -> int:
+    """credit a month to every personal account; goes on where it was stopped, and credits nobody twice"""
+    from mulaid import jobs
+    from mulaid.db import Database
+    from mulaid.policy.crediting import month_named
+    from mulaid.policy.pack import library
+    from mulaid.serve import installation
+
+    month = month_named(arguments.month) if arguments.month else month_of(business_date(wall_clock()))
+    quiet = arguments.json
+    with installation(from_environment(), (lambda text: None) if quiet else progress) as installed:
+        db = Database(installed.url, installed.keys, size=2)
+        try:
+            tell = (lambda text: None) if quiet else progress
+            came = jobs.credit_everybody(db, library(), month, tell, again=arguments.again)
+        finally:
+            db.close()
+    if quiet:
+        told = {"month": f"{month:%Y-%m}", "people": came.people, "fen": came.fen, "left_out": came.left_out}
+        say(json.dumps(told, ensure_ascii=False))
+        return 0
+    say(f"{month:%Y-%m}: {came.people} people, {yuan(came.fen)} yuan")
+    for what, people in sorted(came.left_out.items()):
+        say(f"  not credited: {people} people, {what} is not known; then run again with --again")
+    return 0
 
 
 def packs_check(arguments: argparse.Namespace) -> int:
@@ -229,6 +257,10 @@ def parser() -> argparse.ArgumentParser:
     coding.add_argument("number", metavar="ID_NUMBER")
     coding.add_argument("--shown-by", default="", metavar="ID_NUMBER", help="a relative whose family account shows it")
     add(commands, "verify", verify).add_argument("--json", action="store_true")
+    crediting = add(commands, "credit", credit)
+    crediting.add_argument("--month", metavar="YYYY-MM", help="default: the present month")
+    crediting.add_argument("--again", action="store_true", help="look once more for who was left out of a month that is done")
+    crediting.add_argument("--json", action="store_true")
     packs = commands.add_parser("packs", help="the rules of regions").add_subparsers(
         dest="packs", required=True, metavar="COMMAND"
     )

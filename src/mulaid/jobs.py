@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Callable
+from datetime import date, timedelta
 from functools import partial
+from typing import Any
 
 import procrastinate
 
 from mulaid import commands
-from mulaid.calendar import wall_clock
+from mulaid.calendar import Clock, business_date, month_of, wall_clock
 from mulaid.crypto import Keys
-from mulaid.db import Actor, Database
+from mulaid.db import Actor, Database, Tx
 from mulaid.gateway.auth import BUCKET_SECONDS
+from mulaid.money import yuan
 from mulaid.outside.messages import Messages, SandboxMessages, messages_for
 from mulaid.outside.sms import NotSent, Sms
 from mulaid.people import phone
+from mulaid.policy.pack import Library, library
 from mulaid.settings import Settings
-from mulaid.settlement import news
+from mulaid.settlement import crediting, news
+from mulaid.settlement.crediting import Came
 from mulaid.settlement.visit import SQL
 
 log = logging.getLogger("mulaid.jobs")
 BY = Actor("worker", "jobs")
 SMS_BATCH = 20
+BATCH_TRIES = 5
 
 
 def build(settings: Settings, keys: Keys) -> procrastinate.App:
@@ -44,7 +51,55 @@ def build(settings: Settings, keys: Keys) -> procrastinate.App:
     def sweep_nonces(timestamp: int) -> None:
         sweep(db)
 
+    @app.periodic(cron="40 17 * * *")
+    @app.task(name="credit", queueing_lock="credit", pass_context=False)
+    def credit_accounts(timestamp: int) -> None:
+        credit_everybody(db, library(), month_of(business_date(wall_clock())), log.info)
+
     return app
+
+
+def credit_everybody(
+    db: Database,
+    packs: Library,
+    month: date,
+    tell: Callable[[str], None],
+    *,
+    again: bool = False,
+    most: int = crediting.BATCH,
+    clock: Clock = wall_clock,
+) -> Came:
+    """Turn the medical years that begin with a month and credit the month to everybody; what there is of it now.
+
+    Stopped anywhere, it goes on where it was; run twice at once, it credits once; run for a month that is done, it does nothing,
+    unless `again` asks to look for who has been left out.
+    """
+    with db.reading(clock(), BY) as tx:
+        books = crediting.books(tx)
+    people = fen = 0
+    left_out: Counter[str] = Counter()
+    for place, book in enumerate(books, 1):
+        if again:
+            _batch(db, partial(crediting.again, book=book, month=month), clock)
+        for batch in (crediting.turn_batch, crediting.credit_batch):
+            came = Came(book, 0, 0, {}, False)
+            while not came.done:
+                came = _batch(db, partial(batch, library=packs, book=book, since=month, most=most), clock)
+        people, fen = people + came.people, fen + came.fen
+        left_out.update(came.left_out)
+        tell(f"{month:%Y-%m}: book {place} of {len(books)}, {people} people, {yuan(fen)} yuan")
+    return Came(0, people, fen, dict(left_out), done=True)
+
+
+def _batch(db: Database, work: Callable[[Tx], Any], clock: Clock) -> Any:
+    """One batch; after what passes by itself (a deadlock, a restart of the server) again, because a batch is all or nothing."""
+    for left in range(BATCH_TRIES, 0, -1):
+        try:
+            return commands.alone(db, work, at=clock(), by=BY)
+        except commands.PASSING:
+            if left == 1:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def tell_everybody(db: Database, messages: Messages | None = None) -> int:

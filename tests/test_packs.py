@@ -12,9 +12,12 @@ import pytest
 
 import mulaid
 from mulaid.cli import main
+from mulaid.policy.channels import ACTIONS, channels, limits, read_channels, where
 from mulaid.policy.check import check
 from mulaid.policy.facts import Facts, Patient, Portion
 from mulaid.policy.pack import Library, Pack, PackTrouble, library
+from mulaid.policy.parameters import PARAMETERS
+from mulaid.policy.questions import answers, questions
 from mulaid.policy.reference import reference
 from mulaid.policy.split import decide
 from mulaid.refusal import Refusal
@@ -370,3 +373,133 @@ def test_show_names_rules_in_chinese_with_source_and_confidence(folder: Path, ca
     assert json.loads(capsys.readouterr().out)["values"]["hotline"]["value"] == "12345"
     assert main(["packs", "show", "42010a"]) == 2
     assert main(["packs", "show", "420100", "--at", "1999-01-01"]) == 2
+
+
+# Channels
+
+
+def test_a_channel_has_its_own_limits_and_our_pages_have_none() -> None:
+    assert limits("alipay") == {
+        "family_account_max_members": 5,
+        "family_account_max_binders_per_member": 2,
+        "family_account_binder_window": "calendar_month",
+    }
+    assert limits("wechat") == {"family_account_monthly_bind_limit": 6}
+    assert limits("yueyibao") == {"family_account_label_means": "mutual_aid"}
+    assert limits("web") == limits("nowhere") == {}
+
+
+def test_people_are_sent_to_their_own_programs_first_and_to_the_counter_last() -> None:
+    names = [channel.key for channel, _ in where("open_aid", "350100")]
+    assert names == ["minzhengtong", "fujian_mini", "national_app", "alipay", "wechat", "counter"]
+    assert [channel.key for channel, _ in where("end_aid", "440300")] == ["yueyibao"]
+    assert where("end_aid", "650100") == []
+    (channel, way), *_ = where("open_aid", "140500")
+    assert (channel.name, way.shown, way.confidence) == (
+        "“山西医保”微信公众号",
+        "服务大厅 → 我的医保 → 我要办 → 家庭账户共济 → 添加成员 → 授权",
+        "low",
+    )
+    assert [len(channels()[key].ways["bind_family"]) for key in ("national_app", "alipay")] == [3, 2], "X31: screens differ"
+    assert dict(channels()["counter_gaocheng"].telephones)["居民"] == "0311-88166009"
+    with pytest.raises(KeyError):
+        where("open_ait", "350100")
+
+
+def test_everybody_finds_a_way_to_everything_that_has_one() -> None:
+    for region in library().sheets:
+        for action in ("bind_family", "unbind_family", "open_aid", "file_remote"):
+            assert where(action, region), (region, action)
+
+
+ALIPAY = '[alipay]\nname = "支付宝"\nkind = "mini_program"\nsource = "A1"\n'
+BAD_CHANNELS = {
+    "not toml": ("x = ", "channels.toml: not TOML"),
+    "no table": ("alipay = 3", "alipay: expected a table"),
+    "no name": (ALIPAY.replace('name = "支付宝"', ""), "alipay: name is missing"),
+    "kind": (ALIPAY.replace("mini_program", "programme"), "alipay: kind 'programme' is none of app, mini_program"),
+    "platform": (ALIPAY + 'platform = "qq"', "alipay: platform 'qq' is none of wechat, alipay"),
+    "member": (ALIPAY + "menu = 1", "alipay: unknown member menu; known are name, kind"),
+    "route": (ALIPAY + 'routes = ["telepathy"]', "alipay: routes: telepathy is none of id_number"),
+    "list": (ALIPAY + 'routes = "id_number"', "alipay: routes is not a list"),
+    "region": (ALIPAY + 'regions = ["4401"]', "alipay: regions: '4401' is not six digits"),
+    "nation": (ALIPAY + 'regions = ["000000"]', "leave regions out for the whole country"),
+    "source": (ALIPAY.replace('"A1"', '"Q1"'), "alipay: source Q1: name one or more keys of [sources]"),
+    "action": (ALIPAY + 'ways.dance = [{ taps = ["跳"], source = "A1" }]', "alipay: ways.dance: none of register, log_in"),
+    "taps": (ALIPAY + 'ways.open_aid = [{ taps = [""], source = "A1" }]', "alipay: ways.open_aid: taps is a list of the words"),
+    "way": (ALIPAY + "ways.open_aid = [3]", "alipay: ways.open_aid: expected a list of { taps"),
+    "way source": (ALIPAY + 'ways.open_aid = [{ taps = ["开通"] }]', "alipay: ways.open_aid: source missing"),
+    "override": (ALIPAY + "overrides.hotline = { value = 1 }", "alipay: overrides.hotline: a channel may only have its own"),
+    "override shape": (ALIPAY + "overrides.family_account_max_members = 5", "overrides.family_account_max_members: expected {"),
+    "override value": (
+        ALIPAY + 'overrides.family_account_max_members = { value = 50, source = "A1" }',
+        "alipay: overrides.family_account_max_members: 50 is not a whole number between 1 and 10",
+    ),
+    "telephone": (ALIPAY + 'telephones = [{ for = "居民", number = "8810089" }]', "alipay: telephones: {'for': '居民'"),
+    "telephone shape": (ALIPAY + "telephones = [12393]", "alipay: telephones: expected a list"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CHANNELS)
+def test_a_bad_channel_is_refused_with_what_is_wrong(folder: Path, name: str) -> None:
+    text, says = BAD_CHANNELS[name]
+    text = text if "[alipay]" not in text else '[sources]\nA1 = { title = "通知", grade = "A" }\n' + text
+    with pytest.raises(PackTrouble) as trouble:
+        read_channels(text)
+    assert says in str(trouble.value)
+    (folder / "channels.toml").write_text(text, "utf-8")
+    shutil.rmtree(folder / "990100")
+    assert any(says in fault for fault in check(folder).faults)
+
+
+# Questions
+
+
+@pytest.mark.parametrize("on", ["2021-01-01", "2023-06-01", "2025-06-01", "2026-03-01"])
+def test_every_question_is_answered_in_every_region(on: str) -> None:
+    for region in {*library().sheets, "650100", "999999"}:
+        pack = library().in_force(region, date.fromisoformat(on))
+        told = answers(pack)
+        assert [answer.id for answer in told] == [question.id for question in questions()]
+        for answer in told:
+            assert not set("{}") & set(answer.text + answer.caution)
+            assert answer.text.endswith("。")
+            assert "None" not in answer.text
+            assert "frozenset" not in answer.text
+
+
+def test_answers_say_what_holds_where_one_lives_and_what_is_weak() -> None:
+    def told(region: str, question: str, on: str = "2026-03-01") -> str:
+        (answer,) = (a for a in answers(library().in_force(region, date.fromisoformat(on))) if a.id == question)
+        return answer.text + answer.caution
+
+    assert "12345" in told("130100", "face_failed")
+    assert "12393" in told("110000", "face_failed")
+    assert "24 小时" in told("110000", "face_failed")
+    assert "须留给自己的余额是 1000.00 元" in told("140500", "how_much")
+    assert "可被绑定的人数：不限（不限时间）" in told("420100", "how_many_members")
+    assert "可被绑定的人数：2（合计）" in told("650100", "how_many_members")
+    assert "学生儿童 435.00 元、劳动年龄内 795.00 元、老年人 460.00 元" in told("110000", "premium_when")
+    assert "“居民医保个人缴费标准”的公开依据不足" in told("110000", "premium_when")
+    assert "可以共济的家人：配偶、父母、子女。" in told("650100", "who_may_receive", "2024-06-30")
+    assert "兄弟姐妹" in told("650100", "who_may_receive", "2024-12-31")
+    assert "通过医保钱包转账" in told("650100", "cross_province", "2025-06-01")
+    assert "尚未开通" in told("440100", "cross_province", "2025-06-01")
+    assert "种植类医疗服务项目已纳入支付范围" in told("150100", "dental")
+    assert "不支付" in told("450400", "dental")
+    assert "需要审核" in told("440300", "not_set_up")
+
+
+def test_an_answer_about_what_nobody_published_says_so(folder: Path) -> None:
+    city(folder, '[hotline]\n"2000-01-01" = { value = "unknown", source = "A1", note = "电话没有公布。" }')
+    (notice,) = (a for a in answers(Library(folder).in_force("990100", date(2026, 3, 1))) if a.id == "notice")
+    assert notice.text.endswith("咨询电话 当地没有公布。")
+    assert notice.caution == "其中“咨询电话”的公开依据不足，以当地医保部门为准"
+
+
+def test_every_hole_of_an_answer_is_a_parameter_or_a_way() -> None:
+    assert len({question.id for question in questions()}) == len(questions())
+    for question in questions():
+        assert question.seeds
+        for hole in question.holes:
+            assert hole in {*PARAMETERS, "name", "implant"} or hole.partition(":")[2] in ACTIONS, hole

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mulaid.policy.cases import CaseTrouble, read_cases, run
+from mulaid.policy.channels import channels, read_channels
 from mulaid.policy.pack import GRADES, NATION, UNKNOWN, Library, Pack, PackTrouble, Sheet, Value, library
 from mulaid.policy.parameters import PARAMETERS, Band
 from mulaid.policy.reference import reference
@@ -54,6 +55,7 @@ def check(folder: Path | None = None) -> Findings:
     except PackTrouble as trouble:
         found.faults += str(trouble).splitlines()
         return found
+    found.faults += _channel_faults(folder)
     proven: set[str] = set()
     for region in lib.own:
         cases = lib.sheets[region].path.with_name("cases.toml")
@@ -75,6 +77,17 @@ def _is_settled_by(sheet: Sheet) -> bool:
     """Whether the sheet says anything that a worked example could prove."""
     decisive = ("Outpatient", "Inpatient", "What accounts", "Mutual aid")
     return sheet.region != NATION and any(reference()[name].chapter.startswith(decisive) for name in sheet.dated)
+
+
+def _channel_faults(folder: Path | None) -> list[str]:
+    try:
+        if folder is None:
+            channels()
+        elif (folder / "channels.toml").is_file():
+            read_channels((folder / "channels.toml").read_text("utf-8"))
+    except PackTrouble as trouble:
+        return str(trouble).splitlines()
+    return []
 
 
 def _stem(region: str) -> str:

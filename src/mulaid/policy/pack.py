@@ -232,7 +232,7 @@ def read_sheet(path: Path) -> Sheet:
     if not isinstance(raw.get("name"), str):
         faults.append("name is missing")
     sources = raw.get("sources", {})
-    faults += list(_source_faults(sources))
+    faults += list(source_faults(sources))
     dated: dict[str, tuple[tuple[date, Value | None], ...]] = {}
     for parameter, rows in raw.items():
         if parameter in _META:
@@ -255,7 +255,8 @@ def _layer(region: str) -> str:
     return "nation" if region == NATION else "province" if region.endswith("0000") else "area"
 
 
-def _source_faults(sources: Any) -> Iterator[str]:
+def source_faults(sources: Any) -> Iterator[str]:
+    """What is wrong with a table of sources, one a line."""
     for key, source in sources.items() if isinstance(sources, dict) else ():
         if not isinstance(source, dict) or not isinstance(source.get("title"), str):
             yield f"sources.{key}: title is missing"

@@ -79,6 +79,13 @@ def code(arguments: argparse.Namespace) -> int:
     return phone.show(from_environment(), arguments.number, arguments.shown_by, say)
 
 
+def sandbox(arguments: argparse.Namespace) -> int:
+    """run an agency of one's own for trying hospital software: people from a file, a clock to move, faults to order"""
+    from mulaid.sandbox import run
+
+    return run.run(from_environment(), say, port=arguments.port, people=arguments.people)
+
+
 def verify(arguments: argparse.Namespace) -> int:
     """check that books, statements and decisions agree; exit code 1 when something is wrong"""
     from mulaid.db import Actor, Database
@@ -256,6 +263,9 @@ def parser() -> argparse.ArgumentParser:
     coding = add(commands, "code", code)
     coding.add_argument("number", metavar="ID_NUMBER")
     coding.add_argument("--shown-by", default="", metavar="ID_NUMBER", help="a relative whose family account shows it")
+    playing = add(commands, "sandbox", sandbox)
+    playing.add_argument("--port", type=int, default=8200)
+    playing.add_argument("--people", type=Path, metavar="FILE", help="people in the format of the demo city's file")
     add(commands, "verify", verify).add_argument("--json", action="store_true")
     crediting = add(commands, "credit", credit)
     crediting.add_argument("--month", metavar="YYYY-MM", help="default: the present month")

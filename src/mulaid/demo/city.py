@@ -152,9 +152,9 @@ class City:
 
 
 @cache
-def read() -> City:
-    """The city of this release."""
-    raw = tomllib.loads(resources.files("mulaid.demo").joinpath("city.toml").read_text("utf-8"))
+def read(text: str | None = None) -> City:
+    """The city of this release, or one from a file of the same format."""
+    raw = tomllib.loads(text or resources.files("mulaid.demo").joinpath("city.toml").read_text("utf-8"))
     items = {row["code"]: _item(row, group["charge"]) for group in raw["items"] for row in group["rows"]}
     return City(
         version=raw["version"],
@@ -239,6 +239,12 @@ def _load(tx: Tx, city: City, packs: Library, progress: Progress) -> None:
     if not tx.run(SQL.mark, version=str(city.version)):
         return
     progress(f"loading the demo city: {len(city.people)} people, {len(city.places)} institutions, {len(city.items)} items")
+    populate(tx, city, packs)
+    progress(f"the demo city is there: {len(city.authorisations)} authorisations, {len(city.bonds)} family accounts")
+
+
+def populate(tx: Tx, city: City, packs: Library) -> None:
+    """Put a city's institutions, items, people and relations into an empty database."""
     for place in city.places.values():
         add_place(tx, place)
     for item in city.items.values():
@@ -251,7 +257,6 @@ def _load(tx: Tx, city: City, packs: Library, progress: Progress) -> None:
         _suspend(tx, refs[person.key], person)
     for bond in city.bonds:
         family.bind(tx, refs[bond.member], refs[bond.binder], bond.relation)
-    progress(f"the demo city is there: {len(city.authorisations)} authorisations, {len(city.bonds)} family accounts")
 
 
 def add_place(tx: Tx, place: Place) -> None:

@@ -92,6 +92,11 @@ class Register:
         """The unsigned connection of an institution, where one is registered."""
         return self._find(f"open:{institution}", at, CLIENT_OPEN, institution)
 
+    def forget(self) -> None:
+        """Look every connection up anew, for a database that was filled anew."""
+        with self._lock:
+            self._kept.clear()
+
     def _find(self, mark: str, at: datetime, query: LiteralString, name: str) -> Client | None:
         kept = self._kept.get(mark)
         if kept and time.monotonic() - kept[0] < KEPT_SECONDS:

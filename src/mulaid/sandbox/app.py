@@ -1,0 +1,288 @@
+"""The sandbox's door: hospital messages pass through the ordered faults to the gateway; /sandbox/ is the control panel.
+
+It is a server of the standard library, because ordering a fault means holding the socket: cutting a connection after the
+commit is nothing an application server lets an application do.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import socket
+import struct
+import threading
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from string import Formatter
+from typing import Any, NamedTuple
+
+from mulaid.calendar import SHANGHAI, stamp
+from mulaid.gateway.dialect import LARGEST_BODY, profiles, reply
+from mulaid.refusal import Refusal, catalogue
+from mulaid.sandbox import page
+from mulaid.sandbox.faults import Fault, Script
+from mulaid.sandbox.world import Heard, World
+
+CONTROL = "/sandbox/"
+LARGEST_ORDER = 4 * 1024 * 1024
+INFNO = re.compile(rb'"infno"\s*:\s*"([0-9A-Za-z]{1,8})"', re.ASCII)
+
+
+class Reply(NamedTuple):
+    """An HTTP answer of the gateway."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class Door(ThreadingHTTPServer):
+    """The listening sandbox; every connection has a thread."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], world: World) -> None:
+        self.world, self.script = world, Script()
+        super().__init__(address, Handler)
+
+    def pass_on(self, environ: dict[str, Any], body: bytes) -> Reply:
+        """What the gateway answers to a message."""
+        told: list[tuple[str, list[tuple[str, str]]]] = []
+        given = {**environ, "wsgi.input": io.BytesIO(body)}
+        chunks = self.world.gateway(given, lambda status, headers: told.append((status, headers)))
+        answer = b"".join(chunks)
+        return Reply(told[0][0], told[0][1], answer)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    server: Door
+    timeout = 60
+
+    def log_message(self, format: str, *values: object) -> None:
+        """Nothing: a log would hold what messages say; the control panel shows what came in."""
+
+    def do_GET(self) -> None:
+        """The control panel and the gateway's health."""
+        if self.path.startswith(CONTROL) or self.path == "/":
+            self._control(b"")
+        else:
+            self._send(self.server.pass_on(self._environ(b""), b""))
+
+    def do_POST(self) -> None:
+        """A hospital's message, or an order to the sandbox."""
+        declared = self.headers.get("Content-Length") or "0"
+        most = LARGEST_ORDER if self.path.startswith(CONTROL) else LARGEST_BODY + 1
+        length = int(declared) if declared.isascii() and declared.isdecimal() else 0
+        body = self.rfile.read(min(length, most))
+        if length > most:
+            self.close_connection = True
+        if self.path.startswith(CONTROL):
+            self._control(body)
+        else:
+            self._message(body)
+
+    # Messages and their faults
+
+    def _message(self, body: bytes) -> None:
+        found = INFNO.search(body)
+        infno = found[1].decode() if found else ""
+        faults = self.server.script.meet(infno)
+        environ = self._environ(body)
+        try:
+            answer = self._carry_out(environ, body, faults)
+        except Refusal as refusal:
+            answer = self._refused(refusal)
+        self.server.world.heard.append(self._heard(infno, body, answer, faults))
+        if answer is None or any(fault.do == "lose_answer" for fault in faults):
+            self._cut()
+            return
+        for fault in faults:
+            if fault.do == "delay":
+                time.sleep(fault.given["seconds"])
+            elif fault.do == "status_after":
+                answer = _empty(fault)
+        self._send(answer)
+
+    def _carry_out(self, environ: dict[str, Any], body: bytes, faults: list[Fault]) -> Reply | None:
+        """The gateway's answer, or the fault's; None where the connection is to be cut before anything happened."""
+        world = self.server.world
+        for fault in faults:
+            given = fault.given
+            if fault.do == "drop":
+                return None
+            if fault.do == "status":
+                return _empty(fault)
+            if fault.do == "refuse":
+                raise _any_refusal(given["code"])
+            if fault.do == "empty_account":
+                world.empty_account(str(given["number"]))
+            elif fault.do == "end_relation":
+                world.end_relation(str(given["giver"]), str(given["receiver"]))
+        hours = sum(fault.given["hours"] for fault in faults if fault.do == "clock_off")
+        if any(fault.do == "twice" for fault in faults):
+            return self._twice(environ, body)
+        world.clock_off(hours)
+        try:
+            return self.server.pass_on(environ, body)
+        finally:
+            world.clock_off(0)
+
+    def _twice(self, environ: dict[str, Any], body: bytes) -> Reply:
+        answers: list[Reply] = []
+        both = [threading.Thread(target=lambda: answers.append(self.server.pass_on(environ, body))) for _ in range(2)]
+        for one in both:
+            one.start()
+        for one in both:
+            one.join()
+        return answers[0]
+
+    def _refused(self, refusal: Refusal) -> Reply:
+        text = reply(profiles()["national"], "000000", 0, self.server.world.now(), error=refusal.sentence)
+        return Reply("200 OK", [("Content-Type", "application/json; charset=utf-8")], text.encode())
+
+    def _heard(self, infno: str, body: bytes, answer: Reply | None, faults: list[Fault]) -> Heard:
+        asked, told = _members(body), _members(answer.body if answer else b"")
+        return Heard(
+            at=stamp(self.server.world.now()),
+            infno=infno,
+            msgid=str(asked.get("msgid", ""))[:64],
+            institution=str(asked.get("fixmedins_code", ""))[:14],
+            status=answer.status if answer else "",
+            infcode=str(told.get("infcode", told.get("code", ""))),
+            said=str(told.get("err_msg") or told.get("message") or "")[:300],
+            fault="、".join(fault.do for fault in faults),
+        )
+
+    # Orders
+
+    def _control(self, body: bytes) -> None:
+        try:
+            status, kind, text = self._order(self.path.partition("?")[0], body)
+        except Refusal as refusal:
+            told = {"error": refusal.code, "message": refusal.sentence}
+            status, kind, text = refusal.status, "application/json", json.dumps(told, ensure_ascii=False)
+        self._send(Reply(str(status), [("Content-Type", f"{kind}; charset=utf-8"), ("Cache-Control", "no-store")], text.encode()))
+
+    def _order(self, path: str, body: bytes) -> tuple[int, str, str]:
+        world, script = self.server.world, self.server.script
+        if self.command == "GET":
+            if path in ("/", CONTROL):
+                return 200, "text/html", page.render(world.state(), script.waiting())
+            if path == CONTROL + "style.css":
+                return 200, "text/css", page.STYLE
+            if path == CONTROL + "state":
+                return 200, "application/json", json.dumps({**world.state(), "faults": script.waiting()}, ensure_ascii=False)
+            raise Refusal("sandbox.unknown_order")
+        given = _given(body) if path != CONTROL + "people" else {}
+        if path == CONTROL + "reset":
+            world.reset()
+            script.order([])
+        elif path == CONTROL + "people":
+            world.reset(_people(body))
+            script.order([])
+        elif path == CONTROL + "code":
+            digits, until = world.code(_text(given, "number"), str(given.get("shown_by", "")))
+            return 200, "application/json", json.dumps({"code": digits, "until": until})
+        elif path == CONTROL + "clock":
+            world.move_clock(_moment(given))
+        elif path == CONTROL + "faults":
+            script.order(given.get("script"))
+        else:
+            raise Refusal("sandbox.unknown_order")
+        return 200, "application/json", json.dumps({"done": True, "now": stamp(world.now()), "faults": script.waiting()})
+
+    # HTTP
+
+    def _environ(self, body: bytes) -> dict[str, Any]:
+        path, _, query = self.path.partition("?")
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": self.command,
+            "PATH_INFO": path,
+            "SCRIPT_NAME": "",
+            "RAW_URI": self.path,
+            "QUERY_STRING": query,
+            "CONTENT_LENGTH": str(len(body)),
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "REMOTE_ADDR": self.client_address[0],
+        }
+        for name in set(self.headers.keys()):
+            key = "HTTP_" + name.upper().replace("-", "_")
+            environ[key] = ",".join(self.headers.get_all(name) or [])
+        return environ
+
+    def _send(self, answer: Reply) -> None:
+        status, _, reason = answer.status.partition(" ")
+        self.send_response(int(status), reason or None)
+        for name, value in answer.headers:
+            if name.lower() != "content-length":
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def _cut(self) -> None:
+        """End the connection as a broken line does: no answer, no tidy close."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+
+def _empty(fault: Fault) -> Reply:
+    return Reply(str(fault.given["status"]), [("Content-Type", "text/plain")], b"")
+
+
+def _any_refusal(code: str) -> Refusal:
+    """A refusal of the catalogue whose facts nobody knows."""
+    words = catalogue()[code]
+    names = {name for _, name, _, _ in Formatter().parse(words.says + words.next) if name}
+    return Refusal(code, **dict.fromkeys(names, "…"))
+
+
+def _members(raw: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(raw)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def _given(body: bytes) -> dict[str, Any]:
+    try:
+        given = json.loads(body or b"{}")
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise Refusal("sandbox.bad_order", about="应为 JSON 对象")
+    return given
+
+
+def _text(given: Mapping[str, Any], name: str) -> str:
+    value = given.get(name)
+    if not isinstance(value, str) or not value:
+        raise Refusal("sandbox.bad_order", about=f"缺少 {name}")
+    return value
+
+
+def _people(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise Refusal("sandbox.bad_people", about="应为 UTF-8 文本") from None
+
+
+def _moment(given: Mapping[str, Any]) -> datetime | None:
+    text = given.get("at")
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise Refusal("sandbox.bad_clock") from None
+    return at if at.tzinfo else at.replace(tzinfo=SHANGHAI)

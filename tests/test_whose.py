@@ -8,12 +8,14 @@ import pytest
 
 from city import City
 from mulaid.money import parse_yuan
-from mulaid.policy.facts import Portion
+from mulaid.policy.facts import Giver, Portion
 from mulaid.policy.pack import library
+from mulaid.policy.simulate import simulate
+from mulaid.proof.verify import bills
 from mulaid.refusal import Refusal
 from mulaid.settlement import pay
 from mulaid.settlement.visit import find_institution
-from mulaid.settlement.whose import Payer, payers, whose_money
+from mulaid.settlement.whose import Payer, payers, what_would_help, whose_money
 
 
 def asked(city: City, name: str, money: object, at: str = "H1", **more: object):
@@ -75,3 +77,27 @@ def test_a_day_without_enrolment_is_refused(city: City) -> None:
     city.now -= timedelta(days=365 * 10)
     with pytest.raises(Refusal, match="not_enrolled"):
         asked(city, "father", 100_00)
+
+
+def test_what_would_help_is_what_then_happens(city: City) -> None:
+    city.enrols("father", "60", base="retired")
+    city.enrols("daughter", "4000")
+    bill = [Portion("", 0, parse_yuan("90"), 0, 0)]
+    alone = asked(city, "father", bill)
+    daughter = Giver("x", "x", "王*", "parent", "420100", "normal", "2025-01-01T00:00:00", "2025-01-01T00:00:00", 4000_00)
+    (hint,) = what_would_help(library(), alone, (daughter,))
+    assert hint.text == "如果子女（王*）办了家庭共济，其中 30.00 元就不用付现金"
+    city.authorises("daughter", "father")
+    assert alone.decision.cash - asked(city, "father", bill).decision.cash == hint.fen == 30_00
+    assert what_would_help(library(), asked(city, "father", bill)) == ()
+
+
+def test_a_draft_is_tried_on_the_settlements_that_stand(city: City) -> None:
+    city.enrols("father", "60", base="retired")
+    city.refunds(city.pays("father", "10"))
+    city.pays("father", [("A", "1000")])
+    found = city.run(lambda tx: list(bills(tx)))
+    assert [(person, facts.total) for person, facts in found] == [(str(city.people["father"].id), 1000_00)]
+    sums = simulate(found, library(), library())
+    assert (sums.bills, sums.changed, sums.people) == (1, 0, 0)
+    assert sum(sums.after.values()) == 1000_00

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -14,7 +14,9 @@ from pathlib import Path
 from mulaid import __version__
 from mulaid.calendar import business_date, month_of, wall_clock
 from mulaid.money import yuan
+from mulaid.policy.facts import Facts
 from mulaid.policy.pack import Library, PackTrouble
+from mulaid.policy.simulate import Sums
 from mulaid.refusal import Refusal
 from mulaid.settings import SettingTrouble, from_environment
 
@@ -233,6 +235,48 @@ def _run_pure(files: Sequence[Path], lib: Library) -> int:
     return 1 if failed else 0
 
 
+def simulate(arguments: argparse.Namespace) -> int:
+    """try changed packs on many bills: what each payer would pay, and how many people it touches"""
+    from mulaid.policy.check import open_library
+    from mulaid.policy.simulate import BillTrouble, read_bills, told
+    from mulaid.policy.simulate import simulate as run
+
+    changed = open_library(arguments.packs)
+
+    def tried(bills: Iterable[tuple[str, Facts]]) -> Sums:
+        return run(bills, open_library(None), changed, heard)
+
+    def heard(done: int) -> None:
+        sys.stderr.write(f"== {done} bills\n")
+
+    try:
+        if arguments.bills:
+            with arguments.bills.open(encoding="utf-8") as lines:
+                sums = tried(read_bills(lines))
+        else:
+            sums = _of_settlements(tried)
+    except (BillTrouble, OSError, UnicodeDecodeError) as trouble:
+        sys.stderr.write(f"mulaid: {trouble}\n")
+        return 2
+    for line in [json.dumps(sums.as_json())] if arguments.json else told(sums):
+        say(line)
+    return 0
+
+
+def _of_settlements(tried: Callable[[Iterable[tuple[str, Facts]]], Sums]) -> Sums:
+    from mulaid.db import Actor, Database
+    from mulaid.proof.verify import bills
+    from mulaid.serve import installation
+
+    with installation(from_environment(), lambda text: None) as installed:
+        db = Database(installed.url, installed.keys, size=1)
+        try:
+            with db.reading(wall_clock(), Actor("simulate", "cli")) as tx:
+                return tried(bills(tx))
+        finally:
+            db.close()
+
+
 def bench(arguments: argparse.Namespace) -> int:
     """measure settlements against pgbench's own script on the same PostgreSQL, and write bench.json"""
     from mulaid.proof.bench import run
@@ -294,6 +338,10 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("files", nargs="+", type=Path, metavar="FILE")
     running.add_argument("--packs", type=Path, metavar="FOLDER", help="packs laid over the program's own (law only)")
     running.add_argument("--through", choices=("law", "gateway"), default="law")
+    trying = add(commands, "simulate", simulate)
+    trying.add_argument("packs", type=Path, help="a pack.toml's folder, or a folder of such, in place of what is in force")
+    trying.add_argument("--bills", type=Path, metavar="FILE", help="JSON lines of person and facts (else: settlements here)")
+    trying.add_argument("--json", action="store_true")
     measuring = add(commands, "bench", bench)
     measuring.add_argument("--rounds", type=int, default=5)
     measuring.add_argument("--seconds", type=float, default=6.0)

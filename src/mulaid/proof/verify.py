@@ -9,6 +9,7 @@ from uuid import UUID
 from mulaid.db import Tx
 from mulaid.ledger import statement
 from mulaid.policy import facts as fact
+from mulaid.policy.facts import Facts
 from mulaid.policy.pack import Pack
 from mulaid.policy.split import replay
 from mulaid.settlement.pay import kept_pack
@@ -54,4 +55,13 @@ def decisions_that_differ(tx: Tx) -> Iterator[str]:
                     wrong = [str(error)]
                 if wrong:
                     yield f"settlement {row['id']}: {', '.join(wrong)} replays differently"
+            after = rows[-1]["id"]
+
+
+def bills(tx: Tx) -> Iterator[tuple[str, Facts]]:
+    """Whose every settlement that stands is, and the facts it was decided on: what a draft of a rule is tried on."""
+    for book in statement.books(tx):
+        after = FIRST
+        while rows := tx.all(SQL.decisions, book=book, after=after):
+            yield from ((str(row["person"]), fact.read(row["facts"])) for row in rows if row["refunded_by"] is None)
             after = rows[-1]["id"]

@@ -72,8 +72,8 @@ select subject, refused from command where book = %(book)s and door = %(door)s a
 
 -- decisions --
 -- Decisions of a book to replay, by key, a page at a time. Refunds rest on the decision they return.
-select book, id, facts, packs, total, pool, supplement, serious, current_year, account, household, aid, wallet, cash, deductible, counted,
-    self_paid from settlement
+select book, id, person, facts, packs, total, pool, supplement, serious, current_year, account, household, aid, wallet, cash,
+    deductible, counted, self_paid, refunded_by from settlement
 where book = %(book)s and refunds is null and id > %(after)s order by id limit 500
 
 -- unlike_books --

@@ -13,7 +13,8 @@ from mulaid.db import Tx
 from mulaid.money import Fen
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.explain import INVERSE, Line, cautions, explain
-from mulaid.policy.facts import Facts, Portion
+from mulaid.policy.facts import Facts, Giver, Portion
+from mulaid.policy.hints import Hint, what_would_change
 from mulaid.policy.pack import Library
 from mulaid.policy.split import Decision, Step
 from mulaid.settlement import pay
@@ -76,6 +77,13 @@ def whose_money(
     )
     settled = pay.decide(tx, bill, pay.gather(tx, bill, None, lock=False))
     return told(settled)
+
+
+def what_would_help(library: Library, told: Told, candidates: tuple[Giver, ...] = ()) -> tuple[Hint, ...]:
+    """What would have changed who pays, the most valuable first. `candidates` are relatives who have not authorised yet."""
+    regions = {giver.region for giver in candidates}
+    packs = pay.packs_for(library, told.facts) | {region: library.in_force(region, told.facts.on) for region in regions}
+    return what_would_change(packs, told.facts, told.decision, candidates)
 
 
 def told(settled: pay.Settled) -> Told:

@@ -18,6 +18,7 @@ class Form(forms.Form):  # type: ignore[misc]  # Django has no types
     """A form with a key of its own, so that sending it twice does nothing twice."""
 
     use_required_attribute = False
+    fields: dict[str, Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")

@@ -6,8 +6,8 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from mulaid.web import frame, start
-from mulaid.web.citizen import code, entrance, home, me, trial
-from mulaid.web.visitor import anybody, citizen, demonstration
+from mulaid.web.citizen import aid, code, entrance, home, me, trial
+from mulaid.web.visitor import anybody, citizen, demonstration, present
 
 both = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -27,6 +27,11 @@ urlpatterns = [
     path("code/<str:who>", citizen(require_safe(code.page)), name="code"),
     path("code/<str:who>/fresh", citizen(require_safe(code.fresh)), name="code_fresh"),
     path("try", citizen(require_safe(trial.page)), name="try"),
+    path("aid", citizen(require_safe(aid.page)), name="aid"),
+    path("aid/new", present(both(aid.new)), name="aid_new"),
+    path("aid/order", citizen(require_POST(aid.order)), name="aid_order"),
+    path("aid/pause", citizen(require_POST(aid.stop_all)), name="aid_pause"),
+    path("aid/<str:key>", present(both(aid.one)), name="aid_one"),
     path("me/watchers", citizen(require_safe(me.watchers)), name="watchers"),
     path("me/sessions", citizen(both(me.sessions)), name="sessions"),
 ]

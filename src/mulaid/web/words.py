@@ -91,7 +91,7 @@ def region(code: str) -> str:
 def field(bound: Any) -> dict[str, Any]:
     """One field of a form: label, control, what is wrong, what helps."""
     widget = bound.field.widget
-    kind = "chips" if getattr(widget, "input_type", "") == "radio" else "switch" if bound.widget_type == "checkbox" else "line"
+    kind = "chips" if bound.use_fieldset else "switch" if bound.widget_type == "checkbox" else "line"
     return {"field": bound, "kind": kind, "unit": widget.attrs.get("data-unit", "")}
 
 

@@ -43,3 +43,10 @@ select code, name, kind, region, level, book, enabled from institution where reg
 -- shown --
 -- A person's masked name.
 select shown from person where book = %(book)s and id = %(id)s
+
+-- draws --
+-- The newest payments and returns under one authorisation.
+select s.id, s.settled_at, i.name as place, (step ->> 1)::bigint * sign(s.total)::int as fen
+from settlement s join institution i on i.code = s.institution cross join lateral json_array_elements(s.steps) step
+where s.book = %(book)s and s.person = %(person)s and s.aid <> 0 and step ->> 0 = 'aid' and step -> 4 ->> 'aid' = %(aid)s
+order by s.id desc limit %(most)s

@@ -10,7 +10,9 @@ from django.shortcuts import render
 
 from mulaid import refs
 from mulaid.db import Row, Tx
+from mulaid.ledger import chart, statement
 from mulaid.money import Fen
+from mulaid.people import aid
 from mulaid.refusal import Refusal
 from mulaid.settlement import pay
 from mulaid.web import whose
@@ -40,9 +42,14 @@ def page(request: HttpRequest) -> HttpResponse:
     with reading(visitor.actor) as tx:
         people = family(tx, visitor)
         latest = bills(tx, people, LATEST)
+        money = {
+            "balance": statement.balances(tx, visitor.ref.book, visitor.ref.id).get(chart.OWN),
+            "given": len(aid.given(tx, visitor.ref)),
+            "received": len(aid.received(tx, visitor.ref)),
+        }
     me, others = people[0], people[1:]
     first = others[0] if others else me
-    return render(request, "citizen/home.html", {"me": me, "others": others, "first": first, "bills": latest})
+    return render(request, "citizen/home.html", {"me": me, "others": others, "first": first, "bills": latest, **money})
 
 
 def all_bills(request: HttpRequest) -> HttpResponse:

@@ -83,7 +83,8 @@ grant update (state, provider, provider_ref, provider_txn, problem, score, assur
     on mulaid.face_check to mulaid_web;
 
 -- Mutual aid: opened, changed and ended on the pages, ended by the nightly walk.
-grant insert on mulaid.aid, mulaid.aid_given, mulaid.aid_party, mulaid.aid_promise to mulaid_web, mulaid_worker;
+grant insert on mulaid.aid, mulaid.aid_given, mulaid.aid_promise to mulaid_web;
+grant insert on mulaid.aid_party to mulaid_web, mulaid_worker;
 grant update (status, waits_for, lapses_at, bound_at, kinship, valid_to, quota, settlement_cap, month_cap, year_cap, reserve, paused, rank,
     uses, ended_at, ended_because, version) on mulaid.aid to mulaid_web, mulaid_worker;
 grant update on mulaid.aid_given, mulaid.aid_party to mulaid_web, mulaid_worker;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import date
 from decimal import Decimal
@@ -12,7 +13,7 @@ import pytest
 
 import mulaid
 from mulaid.cli import main
-from mulaid.policy.channels import ACTIONS, channels, limits, read_channels, where
+from mulaid.policy.channels import ACTIONS, KINDS, LOG_INS, channels, limits, read_channels, where
 from mulaid.policy.check import check
 from mulaid.policy.facts import Facts, Patient, Portion
 from mulaid.policy.pack import Library, Pack, PackTrouble, library
@@ -503,3 +504,39 @@ def test_every_hole_of_an_answer_is_a_parameter_or_a_way() -> None:
         assert question.seeds
         for hole in question.holes:
             assert hole in {*PARAMETERS, "name", "implant"} or hole.partition(":")[2] in ACTIONS, hole
+
+
+# The document
+
+
+def _blocks(text: str) -> list[str]:
+    return re.findall(r"```(?:toml)?\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_documents_afternoon_works_as_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = (Path(__file__).parent.parent / "docs/packs.md").read_text("utf-8")
+    chapter = document.partition("## 0. An afternoon")[2].partition("## 1. Layers")[0]
+    head, values, told, unknown, cases = _blocks(chapter)
+    folder = tmp_path / "my-packs"
+    (folder / "429900").mkdir(parents=True)
+    pack = folder / "429900/pack.toml"
+    pack.write_text(head + values, "utf-8")
+    assert main(["packs", "check", str(folder)]) == 1
+    assert capsys.readouterr().out == told
+    pack.write_text(head + values.replace("[outpatient_ratio]\n", "[outpatient_ratio]\n" + unknown), "utf-8")
+    (folder / "429900/cases.toml").write_text(cases, "utf-8")
+    assert main(["packs", "check", str(folder)]) == 0
+    assert f"`{capsys.readouterr().out.strip()}`" in chapter
+    assert main(["cases", "run", str(folder / "429900/cases.toml"), "--packs", str(folder)]) == 0
+    assert "ok   YL1" in capsys.readouterr().out
+    assert main(["packs", "diff", str(folder / "429900"), "420100", "--at", "2025-08-01"]) == 1
+    assert "样例市  |  420100 武汉市  |  2025-08-01" in capsys.readouterr().out
+    assert main(["packs", "show", "429900", "--at", "2025-08-01", "--packs", str(folder)]) == 0
+    assert "429900 样例市, 2025-08-01" in capsys.readouterr().out
+
+
+def test_the_document_names_every_action_kind_and_grade() -> None:
+    document = (Path(__file__).parent.parent / "docs/packs.md").read_text("utf-8")
+    channel_chapter = document.partition("## 8. Channels")[2]
+    for word in (*ACTIONS, *KINDS, *LOG_INS):
+        assert word in channel_chapter, word

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import mulaid
-from mulaid.policy.parameters import PARAMETERS
+from mulaid.policy.parameters import PARAMETERS, Kind
 from mulaid.policy.reference import reference
 from mulaid.refusal import Words, catalogue
 
@@ -186,6 +186,41 @@ def test_every_parameter_of_a_pack_has_a_chinese_name_and_nothing_else_has() -> 
     assert set(PARAMETERS) ^ set(reference()) == set()
 
 
+START, END = "<!-- parameters -->\n", "<!-- /parameters -->"
+
+
+def _allowed(kind: Kind) -> str:
+    """What a value may be, in the words a wrong value is refused with."""
+    for probe in ("?", ["?"], {"?": "?"}, "999999", "99999999999"):
+        try:
+            kind.parse(probe)
+        except ValueError as error:
+            if found := re.search(r"is none of (.+)|number (between .+)|is (more than .+ yuan)|is (above [0-9.]+);", str(error)):
+                words = next(part for part in found.groups() if part)
+                return ": " + (words if " " in words and "," not in words else ", ".join(f"`{w}`" for w in words.split(", ")))
+    return ""
+
+
+def parameters_document(document: str) -> str:
+    """docs/packs.md with chapter 4 made anew: a table a chapter of the reference, in its order."""
+    chapters: dict[str, list[str]] = {}
+    for name, entry in reference().items():
+        cells = (f"`{name}`", entry.zh, PARAMETERS[name].says + _allowed(PARAMETERS[name]), entry.means)
+        chapters.setdefault(entry.chapter, []).append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    tables = [
+        f"### 4.{place} {chapter}\n\n| parameter | called | kind | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
+        for place, (chapter, rows) in enumerate(chapters.items(), 1)
+    ]
+    head, _, rest = document.partition(START)
+    return head + START + "\n" + "".join(tables) + END + rest.partition(END)[2]
+
+
+def test_the_document_lists_exactly_the_parameters() -> None:
+    """After a new parameter: `python tests/test_tidy.py` writes the table anew."""
+    text = (ROOT / "docs/packs.md").read_text("utf-8")
+    assert text == parameters_document(text)
+
+
 # Who may import whom
 
 
@@ -214,3 +249,5 @@ def test_the_law_loads_no_database_and_no_network() -> None:
 
 if __name__ == "__main__":
     (ROOT / "docs/refusals.md").write_text(refusals_document(catalogue()), "utf-8")
+    packs_document = ROOT / "docs/packs.md"
+    packs_document.write_text(parameters_document(packs_document.read_text("utf-8")), "utf-8")

@@ -23,7 +23,7 @@ create table client (
 );
 
 -- The national catalogue as this area runs it. grade 01 class A, 02 class B, 03 outside; upfront in millionths;
--- tag: see docs/packs.md 4.2
+-- tag: see docs/packs.md 4.3
 create table catalogue_item (
     code       text    not null,
     valid_from date    not null,

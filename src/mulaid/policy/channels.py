@@ -1,6 +1,6 @@
 """Channels: programs, portals, counters and telephones where people do things; their menus and their own limits, as data.
 
-The format is docs/packs.md chapter 7. A channel's own limit replaces the area's for what is done in that channel.
+The format is docs/packs.md chapter 8. A channel's own limit replaces the area's for what is done in that channel.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ REMOTE = ("long_term", "referral", "emergency", "other", "unfiled")
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """Bill lines of one tag added up. `tag` is empty for ordinary care, else a word of docs/packs.md 4.2 or `vaccine:NAME`."""
+    """Bill lines of one tag added up. `tag` is empty for ordinary care, else a word of docs/packs.md 4.3 or `vaccine:NAME`."""
 
     tag: str
     in_policy: int

@@ -161,6 +161,7 @@ create table face_check (
     provider     text,
     provider_ref text,
     provider_txn text,
+    binds_number boolean     not null default false,
     problem      text        not null default '',
     score        integer check (score between 0 and 10000),
     assurance    text,

@@ -79,7 +79,7 @@ grant update (state, member_book, member, kinship, birth, promise, consent, face
     on mulaid.family_request to mulaid_web, mulaid_worker;
 grant update (withdrawn_at) on mulaid.consent to mulaid_web;
 grant update (frozen_at, frozen_why) on mulaid.credential to mulaid_web;
-grant update (state, provider, provider_ref, provider_txn, problem, score, assurance, expires_at, finished_at, used_at)
+grant update (state, provider, provider_ref, provider_txn, binds_number, problem, score, assurance, expires_at, finished_at, used_at)
     on mulaid.face_check to mulaid_web;
 
 -- Mutual aid: opened, changed and ended on the pages, ended by the nightly walk.

@@ -1,8 +1,9 @@
 """Face checks as the domain sees them: begun, sent to a provider, answered, used once. The providers are in mulaid.outside.face.
 
-Whatever the provider, four rules hold here: the number it reports is the one we asked about; its reference belongs to this check,
-this asker and this purpose; a pass is used once and within five minutes; no picture is ever kept. Nothing outside the building is
-called in a transaction: `begin` is one command, the door then talks to the provider, `sent` and `finish` are others.
+Whatever the provider, four rules hold here: the number it reports is the one we asked about (a provider that ties its reference
+to that number at the start may report none); its reference belongs to this check, this asker and this purpose; a pass is used
+once and within five minutes; no picture is ever kept. Nothing outside the building is called in a transaction: `begin` is one
+command, the door then talks to the provider, `sent` and `finish` are others.
 """
 
 from __future__ import annotations
@@ -65,13 +66,17 @@ class FaceRequest:
 
 @dataclass(frozen=True, slots=True)
 class FaceSession:
-    """A provider's answer to a start: its reference, and where to send the person."""
+    """A provider's answer to a start: its reference, and where to send the person.
+
+    `binds_number`: the provider ties its reference to the number it was started with, and reports none with the result.
+    """
 
     provider: str
     assurance: Assurance
     provider_ref: str
     redirect_url: str
     expires_at: datetime
+    binds_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,7 @@ def sent(tx: Tx, asker: PersonRef, check: UUID, session: FaceSession) -> None:
         provider_ref=session.provider_ref,
         assurance=session.assurance,
         expires_at=session.expires_at,
+        binds_number=session.binds_number,
     )
     if not done:
         raise Refusal("face.unknown")
@@ -144,7 +150,8 @@ def finish(tx: Tx, asker: PersonRef, check: UUID, outcome: FaceOutcome) -> Resul
         return outcome.result
     result, problem = outcome.result, outcome.provider_code
     if result == Result.PASSED:
-        if not same(_blind(tx, outcome.reported_number), row["subject"]):
+        unsaid = row["binds_number"] and not outcome.reported_number
+        if not unsaid and not same(_blind(tx, outcome.reported_number), row["subject"]):
             result, problem = Result.FAILED, "other_person"
         elif not (outcome.live and outcome.matched):
             result, problem = Result.FAILED, "not_live_or_not_matched"

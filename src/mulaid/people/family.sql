@@ -136,13 +136,14 @@ values (%(book)s, %(id)s, %(asker)s, %(purpose)s, %(about)s, %(subject)s, 'begun
 
 -- face_check --
 -- One face check.
-select id, asker, purpose, about, subject, state, provider, provider_ref, assurance, finished_at, used_at from face_check
+select id, asker, purpose, about, subject, state, provider, provider_ref, assurance, binds_number,
+  finished_at, used_at from face_check
 where book = %(book)s and id = %(id)s
 
 -- face_sent --
 -- The provider took it.
 update face_check set state = 'sent', provider = %(provider)s, provider_ref = %(provider_ref)s, assurance = %(assurance)s,
-  expires_at = %(expires_at)s
+  expires_at = %(expires_at)s, binds_number = %(binds_number)s
 where book = %(book)s and id = %(id)s and asker = %(asker)s and state = 'begun'
 
 -- face_finished --

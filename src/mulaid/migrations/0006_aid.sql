@@ -35,7 +35,7 @@ create table household (
 create unique index household_of_head on household (book, head) where closed_on is null;
 
 -- Who may spend it, in the member's own book: a patient's pool is one look-up. The head is a member too (relation 'self').
--- put_in: what the member has moved into the pool and not taken back; month and transfers: how often in that month.
+-- month and transfers: how often the member has moved money into the pool in that month.
 create table household_member (
     book           integer  not null,
     id             uuid     not null,
@@ -45,7 +45,6 @@ create table household_member (
     relation       text     not null,
     joined_on      date     not null,
     left_on        date,
-    put_in         bigint   not null default 0 check (put_in >= 0),
     month          date,
     transfers      smallint not null default 0 check (transfers >= 0),
     version        integer  not null default 1,
@@ -53,13 +52,15 @@ create table household_member (
 );
 create unique index household_of_person on household_member (book, person) where left_on is null;
 
--- The same from the household's side, in the head's book.
+-- The same from the household's side, in the head's book. part: what of the pool is the member's own, as of the last transfer; what
+-- was spent since then was everybody's in proportion.
 create table household_roll (
     book        integer not null,
     household   uuid    not null,
     member_book integer not null,
     member      uuid    not null,
     id          uuid    not null,
+    part        bigint  not null default 0 check (part >= 0),
     left_on     date,
     primary key (book, household, id)
 );

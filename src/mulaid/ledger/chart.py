@@ -46,6 +46,11 @@ def clearing(book: int) -> str:
     return f"clearing:{book}"
 
 
+def on_the_way(book: int) -> str:
+    """What was sent to relatives' wallets and waits to be accepted."""
+    return f"on_the_way:{book}"
+
+
 def crediting(region: str) -> str:
     """Where the money of personal accounts comes from: contributions and transfers of an area."""
     return f"crediting:{region}"

@@ -28,7 +28,7 @@ POINTS = {
     "recorded": ("pay.py", "record", "return"),
     "answered": ("commands.py", "settle", "return"),
     "refund half posted": ("journal.py", "reverse", "return"),
-    "refund posted": ("pay.py", "refund", "return"),
+    "refund posted": ("refund.py", "refund_whole", "return"),
     "refund stored": ("commands.py", "_carry_out", "return"),
     "refund committed": ("commands.py", "run", "return"),
 }

@@ -46,7 +46,7 @@ create table enrolment (
     check ((scheme = '390') = (base = 'resident'))
 );
 
--- The year's sums of one person: what deductibles, bands and caps count; inpatient care counts apart. `self_paid` is what the person
+-- The year's sums of one person: what deductibles, bands and caps count; stays in hospital and chronic diseases count apart. `self_paid` is what the person
 -- bore within the catalogue, the base of serious illness and of the tax deduction. `version` moves with every settlement.
 create table insured_year (
     book                 integer  not null,
@@ -59,11 +59,14 @@ create table insured_year (
     admissions           smallint not null default 0,
     inpatient_in_policy  bigint   not null default 0,
     inpatient_fund       bigint   not null default 0,
+    disease_deductible   bigint   not null default 0,
+    disease_fund         bigint   not null default 0,
     self_paid            bigint   not null default 0,
     serious              bigint   not null default 0,
     version              bigint   not null default 0,
     primary key (book, person, year),
-    check (least(in_policy, fund, supplement, deductible, admissions, inpatient_in_policy, inpatient_fund, self_paid, serious) >= 0)
+    check (least(in_policy, fund, supplement, deductible, admissions, inpatient_in_policy, inpatient_fund, disease_deductible,
+                 disease_fund, self_paid, serious) >= 0)
 ) with (fillfactor = 80);
 
 -- Kinship as registered, one-directional rows: `other` is the `relation` of `person`.

@@ -111,7 +111,7 @@ begin
                               self_paid) <= 0 end;
 end $$;
 
--- A settlement and what it rests on. A refund is a settlement of its own with `refunds` set and all amounts negative.
+-- A settlement and what it rests on. `added` is what the bill adds to the sums of its insured year, in the order of policy.split.Added. A refund is a settlement of its own with `refunds` set and all amounts negative.
 create table settlement (
     book          integer     not null,
     id            uuid        not null,
@@ -138,7 +138,7 @@ create table settlement (
     deductible    bigint      not null,
     counted       bigint      not null,
     self_paid     bigint      not null,
-    admission     smallint,
+    added         bigint[]    not null,
     facts         json        not null,
     steps         json        not null,
     packs         json        not null,

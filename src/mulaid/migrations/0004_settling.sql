@@ -28,7 +28,7 @@ $$;
 create function settlement_gather(
     p_home integer, p_door text, p_caller text, p_key text,
     p_book integer, p_person uuid, p_visit uuid, p_batch text, p_institution text, p_on date,
-    p_token bytea, p_at timestamptz, p_lock boolean,
+    p_token bytea, p_at timestamptz, p_lock boolean, p_area text,
     out stored boolean, out nonce text, out problem text, out problem_fact text,
     out service_date date, out year smallint, out portions text, out givers text, out wallets text,
     out frozen bigint, out wallet bigint, out wallet_no bigint, out household uuid, out household_book integer, out household_seat uuid,
@@ -36,7 +36,8 @@ create function settlement_gather(
     out filing text,
     out region text, out base text, out status text, out retired_on date, out family_doctor boolean,
     out account bigint, out current_year bigint, out in_policy bigint, out fund bigint, out supplement bigint, out deductible bigint,
-    out admissions smallint, out inpatient_in_policy bigint, out inpatient_fund bigint, out self_paid bigint, out serious bigint,
+    out admissions smallint, out inpatient_in_policy bigint, out inpatient_fund bigint, out disease_deductible bigint, out disease_fund bigint,
+    out self_paid bigint, out serious bigint, out stay_in_policy bigint,
     out deducted boolean, out year_version bigint, out own_no bigint, out current_no bigint,
     out name bytea, out document bytea, out document_kind text, out gender text, out nation text, out born date,
     out insutype text, out psn_type text, out med_type text, out presenter uuid, out visit_version integer, out use text, out disease text)
@@ -105,19 +106,16 @@ begin
            coalesce(own.balance, 0), coalesce(own.last_no, 0), coalesce(own.frozen, 0), coalesce(cur.balance, 0), coalesce(cur.last_no, 0),
            coalesce(wal.balance, 0), coalesce(wal.last_no, 0), seat.household, seat.household_book, seat.id, seat.version,
            coalesce(y.in_policy, 0), coalesce(y.fund, 0), coalesce(y.supplement, 0), coalesce(y.deductible, 0), coalesce(y.version, 0),
-           coalesce(y.admissions, 0), coalesce(y.inpatient_in_policy, 0), coalesce(y.inpatient_fund, 0), coalesce(y.self_paid, 0),
-           coalesce(y.serious, 0),
-           case when settlement_gather.use = 'inpatient'
-                then exists (select 1 from mulaid.settlement s where s.book = p_book and s.visit = p_visit and s.refunds is null
-                                and s.refunded_by is null)
-                else exists (select 1 from mulaid.settlement s
-                              where s.book = p_book and s.person = p_person and s.service_date = settlement_gather.service_date
-                                and s.institution = p_institution and s.deductible > 0 and s.refunded_by is null) end,
+           coalesce(y.admissions, 0), coalesce(y.inpatient_in_policy, 0), coalesce(y.inpatient_fund, 0),
+           coalesce(y.disease_deductible, 0), coalesce(y.disease_fund, 0), coalesce(y.self_paid, 0), coalesce(y.serious, 0),
+           exists (select 1 from mulaid.settlement s
+                    where s.book = p_book and s.person = p_person and s.service_date = settlement_gather.service_date
+                      and s.institution = p_institution and s.deductible > 0 and s.refunded_by is null),
            exists (select 1 from mulaid.wallet_grant w where w.book = p_book and w.receiver = p_person and w.status = 'active')
       into name, document, document_kind, gender, nation, born, insutype, psn_type, region, base, status, retired_on, family_doctor,
            account, own_no, frozen, current_year, current_no, wallet, wallet_no,
            household, household_book, household_seat, household_version, in_policy, fund, supplement, deductible, year_version,
-           admissions, inpatient_in_policy, inpatient_fund, self_paid, serious, deducted, has_wallets
+           admissions, inpatient_in_policy, inpatient_fund, disease_deductible, disease_fund, self_paid, serious, deducted, has_wallets
       from mulaid.person x
       left join mulaid.enrolment e on e.book = p_book and e.person = p_person and e.valid_from <= settlement_gather.service_date
                                   and (e.valid_to is null or e.valid_to >= settlement_gather.service_date)
@@ -129,6 +127,24 @@ begin
                                      and y.year = settlement_gather.year
      where x.book = p_book and x.id = p_person;
     if region is null then problem := 'people.not_enrolled'; problem_fact := service_date; return; end if;
+    if use = 'inpatient' then
+        select count(*) > 0, coalesce(sum(s.counted), 0) into deducted, stay_in_policy from mulaid.settlement s
+          where s.book = p_book and s.visit = p_visit and s.refunds is null and s.refunded_by is null;
+    end if;
+    if disease <> '' then
+        disease_held := exists (select 1 from mulaid.chronic c
+                                 where c.book = p_book and c.person = p_person and c.disease = settlement_gather.disease
+                                   and c.valid_from <= service_date and (c.valid_to is null or c.valid_to >= service_date));
+    end if;
+    if p_area is not null then
+        -- The narrowest filing that covers the place of care.
+        select f.kind into filing from mulaid.remote_filing f
+          where f.book = p_book and f.person = p_person and f.valid_from <= service_date
+            and (f.valid_to is null or f.valid_to >= service_date) and (f.ended_on is null or f.ended_on > service_date)
+            and f.region in (p_area, left(p_area, 4) || '00', left(p_area, 2) || '0000', '000000')
+          order by case f.region when p_area then 0 when left(p_area, 4) || '00' then 1 when '000000' then 3 else 2 end, f.valid_from desc
+          limit 1;
+    end if;
     if household is not null then
         select x.balance, x.last_no into household_balance, household_no from mulaid.purse x
           where x.book = household_book and x.holder = household and x.kind = 3;
@@ -183,7 +199,7 @@ create function settlement_record(
     p_book integer, p_id uuid, p_visit uuid, p_new_visit boolean, p_visit_version integer, p_person uuid, p_institution text,
     p_infno text, p_msgid text, p_batch text, p_number text, p_insutype text, p_med_type text,
     p_on date, p_day date, p_at timestamptz, p_amounts bigint[], p_facts text, p_steps text, p_packs text,
-    p_year smallint, p_year_version bigint, p_admission smallint, p_presenter uuid, p_actor text, p_audit uuid, p_news uuid,
+    p_year smallint, p_year_version bigint, p_added bigint[], p_presenter uuid, p_actor text, p_audit uuid, p_news uuid,
     p_accounts text[], p_fens bigint[], p_kinds text[],
     p_draw_books integer[], p_draw_holders uuid[], p_draw_kinds smallint[], p_draw_fens bigint[], p_draw_keeps bigint[],
     p_draw_nos bigint[], p_draw_thaws bigint[], p_draw_causes text[], p_draw_journals uuid[],
@@ -205,20 +221,17 @@ begin
         perform 1 from mulaid.visit v where v.book = p_book and v.id = p_visit and v.version = p_visit_version and v.cancelled_at is null for share;
         if not found then raise exception 'visit' using errcode = 'ML001'; end if;
     end if;
-    -- p_admission: null outside a hospital stay, 1 with the first bill of a stay, 0 with its further ones.
     insert into mulaid.insured_year as y (book, person, year, in_policy, fund, supplement, deductible, admissions, inpatient_in_policy,
-                                          inpatient_fund, self_paid, serious, version)
-    values (p_book, p_person, p_year,
-            case when p_admission is null then p_amounts[9] else 0 end, case when p_admission is null then p_amounts[2] else 0 end,
-            case when p_admission is null then p_amounts[3] else 0 end, case when p_admission is null then p_amounts[8] else 0 end,
-            coalesce(p_admission, 0), case when p_admission is null then 0 else p_amounts[9] end,
-            case when p_admission is null then 0 else p_amounts[2] + p_amounts[3] end, p_amounts[13], p_amounts[10], 1)
+                                          inpatient_fund, disease_deductible, disease_fund, self_paid, serious, version)
+    values (p_book, p_person, p_year, p_added[1], p_added[2], p_added[3], p_added[4], p_added[5], p_added[6], p_added[7], p_added[8],
+            p_added[9], p_added[10], p_added[11], 1)
     on conflict (book, person, year) do update
        set in_policy = y.in_policy + excluded.in_policy, fund = y.fund + excluded.fund, supplement = y.supplement + excluded.supplement,
            deductible = y.deductible + excluded.deductible, admissions = y.admissions + excluded.admissions,
            inpatient_in_policy = y.inpatient_in_policy + excluded.inpatient_in_policy,
-           inpatient_fund = y.inpatient_fund + excluded.inpatient_fund, self_paid = y.self_paid + excluded.self_paid,
-           serious = y.serious + excluded.serious, version = y.version + 1
+           inpatient_fund = y.inpatient_fund + excluded.inpatient_fund,
+           disease_deductible = y.disease_deductible + excluded.disease_deductible, disease_fund = y.disease_fund + excluded.disease_fund,
+           self_paid = y.self_paid + excluded.self_paid, serious = y.serious + excluded.serious, version = y.version + 1
      where y.version = p_year_version;
     if not found then raise exception 'insured_year' using errcode = 'ML001'; end if;
     for i in 1 .. coalesce(cardinality(p_draw_books), 0) loop
@@ -234,10 +247,10 @@ begin
     values (p_book, p_id, 'settlement', p_accounts, p_fens, p_kinds, p_id, p_day, p_at);
     insert into mulaid.settlement (book, id, visit, person, institution, infno, msgid, batch, service_date, year, business_date, settled_at,
                             total, pool, supplement, serious, current_year, account, household, aid, wallet, cash, deductible, counted,
-                            self_paid, admission, facts, steps, packs, journals, journal_books, presenter)
+                            self_paid, added, facts, steps, packs, journals, journal_books, presenter)
     values (p_book, p_id, p_visit, p_person, p_institution, p_infno, p_msgid, p_batch, p_on, p_year, p_day, p_at,
             p_amounts[1], p_amounts[2], p_amounts[3], p_amounts[10], p_amounts[4], p_amounts[5], p_amounts[11], p_amounts[6], p_amounts[12],
-            p_amounts[7], p_amounts[8], p_amounts[9], p_amounts[13], p_admission, p_facts::json, p_steps::json, p_packs::json, journals, books, p_presenter);
+            p_amounts[7], p_amounts[8], p_amounts[9], p_amounts[13], p_added, p_facts::json, p_steps::json, p_packs::json, journals, books, p_presenter);
     insert into mulaid.audit (book, id, at, actor, act, subject, behalf_of, purpose, place)
     values (p_book, p_audit, p_at, p_actor, 'settle', p_id, p_person, p_infno, p_institution);
     insert into mulaid.outbox (book, id, at, topic, body) values (p_book, p_news, p_at, 'settled', json_build_object('settlement', p_id));

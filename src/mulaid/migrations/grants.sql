@@ -19,7 +19,8 @@ end $$;
 grant insert on mulaid.journal, mulaid.entry, mulaid.settlement, mulaid.visit, mulaid.fee_line, mulaid.insured_year, mulaid.returned,
     mulaid.visit_token, mulaid.sign_in, mulaid.nonce, mulaid.pack to mulaid_gateway;
 grant update (balance, frozen, last_no) on mulaid.purse to mulaid_gateway;
-grant update (in_policy, fund, supplement, deductible, admissions, inpatient_in_policy, inpatient_fund, self_paid, serious, version)
+grant update (in_policy, fund, supplement, deductible, admissions, inpatient_in_policy, inpatient_fund,
+    disease_deductible, disease_fund, self_paid, serious, version)
     on mulaid.insured_year to mulaid_gateway;
 grant update (used, month, month_used, year, year_used, day, day_used) on mulaid.aid to mulaid_gateway;
 grant update (used) on mulaid.wallet_grant to mulaid_gateway;

@@ -246,6 +246,9 @@ def _delay_over(pack: Pack, facts: Facts, relation_from: str) -> bool:
     return (facts.on - started).days >= delay
 
 
+MUNICIPALITIES = frozenset(("11", "12", "31", "50"))
+
+
 def outside_area(pack: Pack, patient_region: str, giver_region: str) -> bool:
     """Whether the receiver is enrolled where the giver's region does not let money of mutual aid go."""
     area = pack["mutual_aid_area"]
@@ -257,8 +260,8 @@ def outside_area(pack: Pack, patient_region: str, giver_region: str) -> bool:
 
 
 def pooling_area(region: str) -> str:
-    """The pooling area a region belongs to: the first four digits."""
-    return region[:4]
+    """The pooling area a region belongs to: a city by its first four digits, a municipality by two."""
+    return region[:2] if region[:2] in MUNICIPALITIES else region[:4]
 
 
 def usable(pack: Pack, giver: Giver) -> tuple[Fen, str]:

@@ -25,12 +25,13 @@ from mulaid.policy import facts as fact
 from mulaid.policy import split
 from mulaid.policy.facts import Facts, Giver, Portion, Wallet
 from mulaid.policy.pack import Library, Pack
+from mulaid.policy.rules import pooling_area
 from mulaid.refusal import Refusal
 from mulaid.settlement.visit import SQL, Institution, SplitLine, store_lines
 
 Key = tuple[int, str, str, str]
 COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
-GATHER, RECORD = Call("settlement_gather", 13), Call("settlement_record", 56)
+GATHER, RECORD = Call("settlement_gather", 14), Call("settlement_record", 56)
 ORDER_BY_BALANCE = "balance_desc_name"
 RESIDENT_SERIOUS = "390200"
 OWN_WALLET = "own"
@@ -106,8 +107,11 @@ class Found(NamedTuple):
     admissions: str
     inpatient_in_policy: str
     inpatient_fund: str
+    disease_deductible: str
+    disease_fund: str
     self_paid: str
     serious: str
+    stay_in_policy: str | None
     deducted: str
     year_version: str
     own_no: str
@@ -181,18 +185,6 @@ class Settled:
         return facts.account + facts.current_year - decision.account - decision.current_year
 
     @property
-    def self_paid(self) -> Fen:
-        """What the person bears within the catalogue before serious-illness money: the base of that money."""
-        return self.decision.burden
-
-    @property
-    def admission(self) -> str | None:
-        """None outside a hospital stay, 1 with the first bill of a stay, 0 with its further ones."""
-        if self.facts.use != "inpatient":
-            return None
-        return "0" if self.facts.year.deducted_here_today else "1"
-
-    @property
     def portion(self) -> Portion:
         """The bill in four parts."""
         rows = self.facts.portions
@@ -228,6 +220,7 @@ def gather(tx: Tx, bill: Bill, key: Key | None, *, nonce: str | None = None, loc
                 digest(bill.token.encode()) if bill.token else None,
                 tx.at.isoformat(),
                 "t" if lock else "f",
+                bill.institution.region,
             ),
         )
     )
@@ -280,7 +273,23 @@ def _facts(bill: Bill, found: Found, givers: tuple[Giver, ...], wallets: tuple[W
         inpatient_fund=int(found.inpatient_fund),
         self_paid=int(found.self_paid),
         serious=int(found.serious),
+        remote=_remote(bill, found),
+        disease=found.disease or "" if found.disease_held == "t" else "",
+        disease_deductible=int(found.disease_deductible),
+        disease_fund=int(found.disease_fund),
+        stay_in_policy=int(found.stay_in_policy or 0),
     )
+
+
+def _remote(bill: Bill, found: Found) -> str:
+    """How care away from home was filed; empty in the patient's own area, and within the province where nobody has to file."""
+    home, place = found.region, bill.institution.region
+    if pooling_area(home) == pooling_area(place):
+        return ""
+    if found.filing:
+        return found.filing
+    pack = bill.library.in_force(home, date.fromisoformat(found.service_date))
+    return "unfiled" if home[:2] != place[:2] or pack["intra_province_filing_required"] else ""
 
 
 def _givers(bill: Bill, found: Found) -> tuple[tuple[Giver, ...], dict[str, GiverGuard]]:
@@ -440,13 +449,13 @@ def record(
             (
                 decision.total, decision.pool, decision.supplement, decision.current_year, decision.account, decision.aid_total,
                 decision.cash, decision.deductible, decision.in_policy_counted, decision.serious, decision.household,
-                decision.wallet_total, settled.self_paid,
+                decision.wallet_total, decision.burden,
             )
         ),
         COMPACT.encode(settled.facts.as_json()),
         COMPACT.encode([step.as_json() for step in decision.steps]),
         "{" + ",".join([f'"{region}":"{pack.digest}"' for region, pack in settled.packs.items()]) + "}",
-        found.year, found.year_version, settled.admission, found.presenter, f"{tx.by.channel}:{tx.by.name}",
+        found.year, found.year_version, _array(split.added(decision)), found.presenter, f"{tx.by.channel}:{tx.by.name}",
         str(refs.mint(book, tx.at)), str(refs.mint(book, tx.at)),
         _array(accounts), _array(fens), _array(kinds),
         *(_array(column) for column in _columns(draws)),

@@ -13,25 +13,22 @@ update settlement set refunded_by = %(refund)s where book = %(book)s and id = %(
 -- add_refund --
 -- A refund is a settlement of its own, all amounts negative.
 insert into settlement (book, id, visit, person, institution, infno, msgid, batch, service_date, year, business_date, settled_at,
-    total, pool, supplement, serious, current_year, account, household, aid, wallet, cash, deductible, counted, self_paid, admission,
+    total, pool, supplement, serious, current_year, account, household, aid, wallet, cash, deductible, counted, self_paid, added,
     facts, steps, packs, journals, journal_books, presenter, refunds)
 select book, %(id)s, visit, person, institution, %(infno)s, %(msgid)s, batch, service_date, year, %(day)s, %(at)s,
     -total, -pool, -supplement, -serious, -current_year, -account, -household, -aid, -wallet, -cash, -deductible, -counted, -self_paid,
-    -admission, facts, steps, packs,
+    added, facts, steps, packs,
     %(journals)s, %(journal_books)s, presenter, id
 from settlement where book = %(book)s and id = %(original)s
 
 -- lessen_year --
 -- A refund gives the year its room back.
 update insured_year y set
-    in_policy = y.in_policy - case when s.admission is null then s.counted else 0 end,
-    fund = y.fund - case when s.admission is null then s.pool else 0 end,
-    supplement = y.supplement - case when s.admission is null then s.supplement else 0 end,
-    deductible = y.deductible - case when s.admission is null then s.deductible else 0 end,
-    admissions = y.admissions - coalesce(s.admission, 0),
-    inpatient_in_policy = y.inpatient_in_policy - case when s.admission is null then 0 else s.counted end,
-    inpatient_fund = y.inpatient_fund - case when s.admission is null then 0 else s.pool + s.supplement end,
-    self_paid = y.self_paid - s.self_paid, serious = y.serious - s.serious, version = y.version + 1
+    in_policy = y.in_policy - s.added[1], fund = y.fund - s.added[2], supplement = y.supplement - s.added[3],
+    deductible = y.deductible - s.added[4], admissions = y.admissions - s.added[5],
+    inpatient_in_policy = y.inpatient_in_policy - s.added[6], inpatient_fund = y.inpatient_fund - s.added[7],
+    disease_deductible = y.disease_deductible - s.added[8], disease_fund = y.disease_fund - s.added[9],
+    self_paid = y.self_paid - s.added[10], serious = y.serious - s.added[11], version = y.version + 1
 from settlement s where s.book = %(book)s and s.id = %(id)s
   and y.book = %(book)s and y.person = s.person and y.year = s.year
 

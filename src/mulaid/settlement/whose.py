@@ -12,7 +12,7 @@ from datetime import date
 from mulaid.db import Tx
 from mulaid.money import Fen
 from mulaid.people.enrolment import PersonRef
-from mulaid.policy.explain import INVERSE, Line, cautions, explain
+from mulaid.policy.explain import INVERSE, OWN_WALLET, Line, cautions, explain
 from mulaid.policy.facts import Facts, Giver, Portion
 from mulaid.policy.hints import Hint, what_would_change
 from mulaid.policy.pack import Library
@@ -130,6 +130,8 @@ def _family(steps: Sequence[Step]) -> list[Payer]:
             named.append((f"{INVERSE[step.detail['relation']]}（{step.detail['giver']}）的个人账户", step.fen))
         elif step.what == "household":
             named.append(("家庭共济账户", step.fen))
+        elif step.what == "wallet" and step.detail["relation"] == OWN_WALLET:
+            named.append(("本人的医保钱包", step.fen))
         elif step.what == "wallet":
             named.append((f"{INVERSE[step.detail['relation']]}（{step.detail['giver']}）给的跨省额度", step.fen))
     names = [name for name, _ in named]

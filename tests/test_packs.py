@@ -22,6 +22,7 @@ from mulaid.policy.questions import answers, questions
 from mulaid.policy.reference import reference
 from mulaid.policy.split import decide
 from mulaid.refusal import Refusal
+from mulaid.settlement import visit
 
 PACKS = Path(mulaid.__file__).parent / "packs"
 CITY = """
@@ -190,6 +191,7 @@ def test_every_province_has_a_sheet_and_a_name() -> None:
         ("460100", "2026-03-01", "remote_temporary_filing_months", 12),
         ("220100", "2023-12-31", "contribution_base", (3993_20, 19966_00)),
         ("220100", "2024-01-11", "contribution_base", (3659_00, 18294_00)),
+        ("422800", "2024-06-01", "contribution_base", (3800_00, 19500_00)),
         ("130100", "2026-03-01", "hotline", "12345"),
         ("130500", "2026-03-01", "family_account_rebind_wait_days", 30),
     ],
@@ -203,6 +205,25 @@ def test_implants_are_the_funds_in_hohhot_since_2023_only() -> None:
         ("150100", "2022-12-31"), ("150100", "2023-01-01"), ("450400", "2026-01-01"))]  # fmt: skip
     assert ["implant" in items for items in lists] == [True, False, True]
     assert lists[0] - lists[1] == {"implant"}
+
+
+@pytest.mark.parametrize(
+    ("region", "tag", "grade", "parts"),
+    [
+        ("450400", "implant", "03", (0, 0, 3_800_00)),  # outside, as everywhere
+        ("450400", "implant", "01", (0, 0, 3_800_00)),  # an excluded kind, however a catalogue grades it
+        ("150100", "implant", "03", (3_420_00, 380_00, 0)),  # taken into scope: paid like class B
+        ("150100", "orthodontics", "03", (0, 0, 3_800_00)),
+        ("150100", "cosmetic", "01", (0, 0, 3_800_00)),
+        ("450400", "dental_own", "03", (0, 0, 3_800_00)),
+        ("450400", "", "01", (3_800_00, 0, 0)),
+    ],
+)
+def test_what_the_fund_never_pays_is_the_regions_list(region: str, tag: str, grade: str, parts: tuple[int, int, int]) -> None:
+    pack = library().in_force(region, date(2026, 3, 1))
+    line = visit.Line("1", "1", "X", 3_800_00, Decimal(1), Decimal(3800), {})
+    split = visit.split_line(pack, line, visit.Item("X", "种植体植入术", grade, None, None, "06", tag))
+    assert (split.in_policy, split.upfront, split.self_funded) == parts
 
 
 def test_a_credit_nobody_can_compute_is_not_guessed() -> None:

@@ -19,6 +19,7 @@ from mulaid.money import Fen, half_up, yuan
 from mulaid.people.enrolment import PersonRef, enrolled
 from mulaid.policy.facts import Portion
 from mulaid.policy.pack import Library, Pack
+from mulaid.policy.parameters import EXCLUDED
 from mulaid.refusal import Refusal
 
 SQL = Statements("mulaid.settlement", "settlement.sql")
@@ -265,13 +266,22 @@ def split_line(pack: Pack, line: Line, item: Item | None) -> SplitLine:
     if item.limit_fen is not None:
         over = max(0, line.fen - half_up(line.quantity * item.limit_fen))
     inside = line.fen - over
-    if item.grade == OUTSIDE or item.tag in pack["prohibited_uses"]:
+    if _outside(pack, item):
         return SplitLine(line, item, True, 0, 0, over, inside, Decimal(1))
     ratio = Decimal(item.upfront) / 1_000_000 if item.upfront is not None else Decimal(0)
-    if item.grade == CLASS_B and item.upfront is None:
+    if item.grade != CLASS_A and item.upfront is None:
         ratio = pack["class_b_upfront_ratio"]
     upfront = half_up(inside * ratio)
     return SplitLine(line, item, True, inside - upfront, upfront, over, 0, ratio.quantize(Decimal("0.0001"), ROUND_HALF_UP))
+
+
+def _outside(pack: Pack, item: Item) -> bool:
+    """Whether the fund never pays the item; a region may take a kind into its scope that the catalogue leaves out."""
+    if item.tag in pack["prohibited_uses"]:
+        return True
+    if item.tag in EXCLUDED:
+        return item.tag in pack["catalogue_excluded_items"]
+    return item.grade == OUTSIDE
 
 
 def portions(split: Iterable[SplitLine]) -> list[Portion]:

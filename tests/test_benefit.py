@@ -10,10 +10,11 @@ import pytest
 
 from mulaid.policy.benefit import Step
 from mulaid.policy.explain import explain
-from mulaid.policy.facts import Facts, Giver, Patient, Portion, Wallet, Year
+from mulaid.policy.facts import SELF, Facts, Giver, Patient, Portion, Wallet, Year
 from mulaid.policy.pack import Pack, Value, library, seal
 from mulaid.policy.parameters import PARAMETERS
 from mulaid.policy.split import Decision, added, decide
+from mulaid.settlement.whose import amounts, payers
 
 ON = date(2026, 3, 10)
 HOME = "420100"
@@ -233,6 +234,24 @@ def test_wallets_may_come_before_relations() -> None:
     assert (after.aid_total, after.wallet_total) == (7_000, 3_000)
     assert (before.aid_total, before.wallet_total) == (4_000, 6_000)
     assert "在医保钱包里给就医人的额度 30.00 元，额度还剩 30.00 元" in sentences(made(), after)
+
+
+def test_what_is_in_ones_own_wallet_is_ones_own() -> None:
+    mine = Wallet("own", "p0", "", SELF, HOME, 3_000, "")
+    quota = Wallet("w1", "p9", "李*", "parent", "310000", 6_000, "2026-02-01T00:00:00")
+    decision = decide(made(), bill(0, personal=10_000, wallets=(quota, mine)))
+    assert [(wallet.grant, fen) for wallet, fen in decision.wallets] == [("own", 3_000), ("w1", 6_000)]
+    told = sentences(made(), decision)
+    assert "扣就医人自己医保钱包里的 30.00 元" in told
+    assert [(payer.kind, payer.fen) for payer in payers(amounts(decision), decision.steps)] == [
+        ("own", 3_000), ("family", 6_000), ("cash", 1_000),
+    ]  # fmt: skip
+    suspended = decide(made(), bill(0, personal=10_000, status="suspended", wallets=(quota, mine)))
+    assert [(wallet.grant, fen) for wallet, fen in suspended.wallets] == [("own", 3_000)]
+    strict = made(suspended_owner_can_spend_own=False)
+    none = decide(strict, bill(0, personal=10_000, status="suspended", wallets=(mine,)))
+    assert none.wallets == ()
+    assert "没有扣就医人自己医保钱包里的钱" in sentences(strict, none)
 
 
 def test_relatives_first_where_the_region_says_so() -> None:

@@ -21,7 +21,7 @@ from mulaid.policy import facts as fact
 from mulaid.policy import rules
 from mulaid.policy.cases import Case, read_cases, run
 from mulaid.policy.explain import SENTENCES, explain
-from mulaid.policy.facts import REMOTE, Facts, Giver, Patient, Portion, Wallet, Year
+from mulaid.policy.facts import REMOTE, SELF, Facts, Giver, Patient, Portion, Wallet, Year
 from mulaid.policy.pack import NATION, Library, Pack, PackTrouble, library
 from mulaid.policy.parameters import LEVELS, PARAMETERS, PROHIBITED, RELATIONS, TAGS
 from mulaid.policy.split import Decision, Step, added, decide, replay
@@ -283,7 +283,7 @@ def wallets(draw: st.DrawFn, on: date) -> tuple[Wallet, ...]:
             grant=f"w{place}",
             person=f"g{place}",
             shown=draw(st.sampled_from(("王*", "李*"))),
-            relation=draw(st.sampled_from(RELATIONS)),
+            relation=draw(st.sampled_from((*RELATIONS, SELF))),
             region=draw(st.sampled_from(REGIONS)),
             left=draw(FEN),
             bound=(on - timedelta(days=draw(st.sampled_from((-1, 0, 30))))).isoformat() + "T00:00:00",
@@ -434,7 +434,8 @@ def test_no_pool_and_no_wallet_pays_against_its_rules(facts: Facts) -> None:
         assert facts.use in wallet.uses
         assert wallet.bound[:10] <= on <= (wallet.until or "9999")
     if facts.patient.status != "normal" and not own["suspended_member_can_receive"]:
-        assert decision.mutual_aid == 0
+        assert decision.aid_total == decision.household == 0
+        assert all(wallet.relation == SELF for wallet, _ in decision.wallets)
     if own["mutual_aid_mode"] == "pool" and decision.cash > _not_payable(own, facts) and facts.use_accounts:
         # Cash is paid only when nothing that could pay is left.
         assert rules.household_barred(own, facts) or decision.household == facts.household

@@ -12,7 +12,7 @@ from typing import Any
 
 from mulaid.money import Fen, parse_yuan, yuan
 from mulaid.policy.benefit import INPATIENT, OUTPATIENT
-from mulaid.policy.facts import REMOTE, Facts, Giver, Patient, Portion, Wallet, Year
+from mulaid.policy.facts import REMOTE, SELF, Facts, Giver, Patient, Portion, Wallet, Year
 from mulaid.policy.pack import Library
 from mulaid.policy.parameters import LEVELS, RELATIONS
 from mulaid.policy.split import Decision, added, decide
@@ -321,7 +321,7 @@ class _Reader:
             grant=f"{place:04d}",
             person=name,
             shown=name,
-            relation=self.word(row, "relation", "child", *RELATIONS),
+            relation=self.word(row, "relation", "child", SELF, *RELATIONS),
             region=str(row.get("region", region)),
             left=self.fen(row, "left"),
             bound=bound.isoformat() + "T00:00:00",

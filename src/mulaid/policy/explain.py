@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from mulaid.money import Fen, yuan
+from mulaid.policy.facts import SELF
 from mulaid.policy.pack import Pack
 from mulaid.policy.reference import reference
 from mulaid.policy.split import Step
@@ -20,7 +21,6 @@ RELATIONS = {
     "maternal_grandparent": "外祖父母", "grandchild_of_son": "孙子女", "grandchild_of_daughter": "外孙子女",
     "parent_in_law": "配偶的父母",
 }  # fmt: skip
-OWN_WALLET = "self"
 INVERSE = {
     "spouse": "配偶", "parent": "子女", "child": "父母", "sibling": "兄弟姐妹", "paternal_grandparent": "孙子女",
     "maternal_grandparent": "外孙子女", "grandchild_of_son": "祖父母", "grandchild_of_daughter": "外祖父母",
@@ -243,7 +243,7 @@ def _household_passed(step: Step, _: Mapping[str, Pack]) -> str:
 
 
 def _wallet(step: Step, _: Mapping[str, Pack]) -> str:
-    if step.detail["relation"] == OWN_WALLET:
+    if step.detail["relation"] == SELF:
         return f"扣就医人自己医保钱包里的 {yuan(step.fen)} 元，钱包还剩 {yuan(step.detail['left'])} 元"
     return (
         f"跨省共济：扣{_who(step.detail)}在医保钱包里给就医人的额度 {yuan(step.fen)} 元，额度还剩 {yuan(step.detail['left'])} 元"
@@ -251,8 +251,8 @@ def _wallet(step: Step, _: Mapping[str, Pack]) -> str:
 
 
 def _wallet_passed(step: Step, _: Mapping[str, Pack]) -> str:
-    if step.detail["relation"] == OWN_WALLET:
-        return "没有扣就医人自己医保钱包里的钱：" + REASONS[step.detail["reason"]].format(giver="本人")
+    if step.detail["relation"] == SELF:
+        return "没有扣就医人自己医保钱包里的钱：" + REASONS[step.detail["reason"]].format(giver="自己")
     who = _who(step.detail)
     return f"没有扣{who}在医保钱包里给的额度：" + REASONS[step.detail["reason"]].format(giver=who)
 

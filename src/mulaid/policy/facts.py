@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+SELF = "self"
 REMOTE = ("long_term", "referral", "emergency", "other", "unfiled")
 
 
@@ -92,7 +93,10 @@ class Giver:
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """A quota that a relative in another area froze for the patient. `grant` names it, `left` is what it still holds."""
+    """A quota that a relative in another area froze for the patient. `grant` names it, `left` is what it still holds.
+
+    With the relation `self` it is money that was moved into the patient's own wallet while wallets still held money.
+    """
 
     grant: str
     person: str

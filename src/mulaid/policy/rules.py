@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from mulaid.money import Fen, half_up, share
-from mulaid.policy.facts import Facts, Giver, Patient, Portion, Wallet, Year
+from mulaid.policy.facts import SELF, Facts, Giver, Patient, Portion, Wallet, Year
 from mulaid.policy.pack import Pack
 from mulaid.policy.parameters import ALL_LEVELS, Band
 
@@ -227,8 +227,11 @@ def household_barred(pack: Pack, facts: Facts) -> tuple[str, str] | None:
 def wallet_barred(pack: Pack, facts: Facts, wallet: Wallet) -> tuple[str, str] | None:
     """Why a frozen quota cannot pay this bill. What its giver may do was asked when it was frozen; `pack` is the patient's."""
     on = facts.on.isoformat()
-    if facts.patient.status != "normal" and not pack["suspended_member_can_receive"]:
-        return "member_suspended", "suspended_member_can_receive"
+    if facts.patient.status != "normal":
+        # What is in one's own wallet is one's own.
+        parameter = "suspended_owner_can_spend_own" if wallet.relation == SELF else "suspended_member_can_receive"
+        if not pack[parameter]:
+            return "member_suspended", parameter
     if wallet.bound[:10] > on or (wallet.until is not None and wallet.until[:10] < on):
         return "relation_not_active", ""
     if facts.use not in wallet.uses:

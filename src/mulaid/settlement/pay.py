@@ -36,7 +36,7 @@ ORDER_BY_BALANCE = "balance_desc_name"
 RESIDENT_SERIOUS = "390200"
 OWN_WALLET = "own"
 MOVED = "ML001"
-BY_BALANCE = ("balance", "authoriser_balance_floor", "authoriser_reserve_ratio")
+BY_BALANCE = ("balance", "keep", "authoriser_balance_floor", "authoriser_reserve_ratio")
 
 
 class Moved(Exception):

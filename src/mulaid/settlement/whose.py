@@ -12,8 +12,8 @@ from datetime import date
 from mulaid.db import Tx
 from mulaid.money import Fen
 from mulaid.people.enrolment import PersonRef
-from mulaid.policy.explain import INVERSE, OWN_WALLET, Line, cautions, explain
-from mulaid.policy.facts import Facts, Giver, Portion
+from mulaid.policy.explain import INVERSE, Line, cautions, explain
+from mulaid.policy.facts import SELF, Facts, Giver, Portion
 from mulaid.policy.hints import Hint, what_would_change
 from mulaid.policy.pack import Library
 from mulaid.policy.split import Decision, Step
@@ -119,6 +119,8 @@ def payers(amounts: Mapping[str, Fen], steps: Sequence[Step]) -> list[Payer]:
     """
     found = [Payer(FUND, name, abs(amounts[part])) for part, name in FUND_PARTS]
     found += [Payer(OWN, name, abs(amounts[part])) for part, name in OWN_PARTS]
+    mine = [step.fen for step in steps if step.what == "wallet" and step.detail["relation"] == SELF]
+    found += [Payer(OWN, "本人的医保钱包", fen) for fen in mine]
     found += _family(steps)
     return [payer for payer in found if payer.fen] + [Payer(CASH, "现金", abs(amounts["cash"]))]
 
@@ -130,9 +132,7 @@ def _family(steps: Sequence[Step]) -> list[Payer]:
             named.append((f"{INVERSE[step.detail['relation']]}（{step.detail['giver']}）的个人账户", step.fen))
         elif step.what == "household":
             named.append(("家庭共济账户", step.fen))
-        elif step.what == "wallet" and step.detail["relation"] == OWN_WALLET:
-            named.append(("本人的医保钱包", step.fen))
-        elif step.what == "wallet":
+        elif step.what == "wallet" and step.detail["relation"] != SELF:
             named.append((f"{INVERSE[step.detail['relation']]}（{step.detail['giver']}）给的跨省额度", step.fen))
     names = [name for name, _ in named]
     # Brother and sister look the same under a mask; the order is that of the sentences.

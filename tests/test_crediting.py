@@ -17,7 +17,7 @@ import pytest
 from city import SHANGHAI, City
 from conftest import Cluster
 from mulaid import cli, jobs
-from mulaid.db import Actor, process_url
+from mulaid.db import Database, process_url
 from mulaid.ledger import chart
 from mulaid.money import parse_yuan, yuan
 from mulaid.people import enrolment, standing
@@ -142,13 +142,9 @@ def credited(city: City) -> tuple[int, int]:
     """How many credits there are, and their sum."""
     row = city.run(lambda tx: tx.one("select count(*) as many, coalesce(sum(fen), 0)::bigint as fen from credited"))
     entries = city.run(
-        lambda tx: tx.one(
-            "select count(*) as many, coalesce(sum(e.fen), 0)::bigint as fen from entry e"
-            " join journal j on j.book = e.book and j.id = e.journal where j.kinds[1] = 'credit' and cardinality(j.fens) <> 2"
-            " or (j.cause = 'credit' and exists (select 1 from credited c where c.journal = j.id))"
-        )
+        lambda tx: tx.one("select count(*) as many from entry e join credited c on c.journal = e.journal and c.person = e.holder")
     )
-    assert row["many"] <= entries["many"] or row["many"] == 0
+    assert row["many"] == entries["many"], "each credit has its entry"
     return row["many"], row["fen"]
 
 
@@ -237,8 +233,6 @@ def test_accounts_are_spent_while_they_are_credited(city: City) -> None:
 
 
 def test_the_workers_role_may_do_all_of_it(city: City, url: str, cluster: Cluster) -> None:
-    from mulaid.db import Database
-
     total = town(city, 12)
     db = Database(process_url(url, "mulaid_worker", embedded=True), cluster.keys, size=2)
     try:
@@ -306,10 +300,7 @@ def test_a_walk_that_is_killed_goes_on_where_it_was(city: City, cluster: Cluster
 # What a person types
 
 
-def test_the_command_says_what_it_did(
-    city: City, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.parser().parse_args(["credit", "--month", "2026-11", "--json"]).month == "2026-11"
+def test_the_command_knows_a_month_when_it_sees_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["credit", "--month", "soon"]) == 2
     assert "soon" in capsys.readouterr().err
 
@@ -319,9 +310,5 @@ def test_a_stretch_keeps_the_base_it_was_stated_with(city: City) -> None:
     city.run(lambda tx: enrolment.enrol(tx, ref, Enrolment("310", WUHAN, "active", wage_base=600_000), date(2026, 3, 1)))
     assert city.run(lambda tx: enrolment.enrolled(tx, ref, date(2026, 2, 28))).wage_base == 500_000
     assert city.run(lambda tx: enrolment.enrolled(tx, ref, date(2026, 3, 1))).wage_base == 600_000
-    assert Actor("story", "test") is not None
-    with (
-        psycopg.connect(city.db.url, options="-c search_path=mulaid") as connection,
-        pytest.raises(psycopg.errors.CheckViolation),
-    ):
-        connection.execute("update enrolment set wage_base = -1")
+    with psycopg.connect(city.db.url) as connection, pytest.raises(psycopg.errors.CheckViolation):
+        connection.execute("update mulaid.enrolment set wage_base = -1")

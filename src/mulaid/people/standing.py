@@ -47,7 +47,7 @@ def suspend(tx: Tx, library: Library, ref: PersonRef, since: date, reason: str =
     now = _standing(tx, ref, since, "normal")
     restate(tx, ref, [replace(now, status="suspended", valid_from=since, valid_to=None)])
     _told(tx, ref, "suspend_enrolment", since, reason)
-    _release(tx, library, ref, "suspended", since)
+    aid.release_by_facts(tx, library, ref)
 
 
 def end(tx: Tx, library: Library, ref: PersonRef, since: date, reason: str = "") -> None:
@@ -55,7 +55,7 @@ def end(tx: Tx, library: Library, ref: PersonRef, since: date, reason: str = "")
     now = _standing(tx, ref, since, "normal", "suspended", "lapsed_waiting")
     restate(tx, ref, [replace(now, status="ended", valid_from=since, valid_to=None)])
     _told(tx, ref, "end_enrolment", since, reason)
-    _release(tx, library, ref, "insurance_ended", since)
+    aid.release_by_facts(tx, library, ref)
 
 
 def leave(tx: Tx, library: Library, ref: PersonRef, since: date, reason: str = "") -> None:
@@ -63,7 +63,7 @@ def leave(tx: Tx, library: Library, ref: PersonRef, since: date, reason: str = "
     now = _standing(tx, ref, since, "normal", "suspended", "lapsed_waiting")
     restate(tx, ref, [replace(now, status="moved", valid_from=since, valid_to=None)])
     _told(tx, ref, "leave_enrolment", since, reason)
-    _release(tx, library, ref, "moved_area", since)
+    aid.release_by_facts(tx, library, ref)
 
 
 def move(tx: Tx, library: Library, ref: PersonRef, region: str, since: date, *, wage_base: Fen | None = None) -> Fen:
@@ -80,7 +80,7 @@ def move(tx: Tx, library: Library, ref: PersonRef, region: str, since: date, *, 
     restate(tx, ref, [replace(now, region=region, wage_base=base, valid_from=since, valid_to=now.valid_to)])
     moved = _account_follows(tx, ref, library.in_force(now.region, since), there) if now.scheme == EMPLOYEES else 0
     _told(tx, ref, "move_enrolment", since, region)
-    _release(tx, library, ref, "moved_area", since)
+    aid.release_by_facts(tx, library, ref)
     return moved
 
 
@@ -178,7 +178,7 @@ def died(tx: Tx, library: Library, ref: PersonRef, on: date) -> None:
     if last is not None and _over(last, on + DAY) is None and last.status not in ("ended", "moved"):
         restate(tx, ref, [replace(last, status="ended", valid_from=on + DAY, valid_to=None)])
     _told(tx, ref, "record_death", on, "")
-    _release(tx, library, ref, "death", on)
+    aid.release_by_facts(tx, library, ref)
 
 
 def kinship_ended(tx: Tx, library: Library, ref: PersonRef, other: PersonRef, on: date) -> None:
@@ -189,7 +189,7 @@ def kinship_ended(tx: Tx, library: Library, ref: PersonRef, other: PersonRef, on
     if not ended:
         raise Refusal("standing.not_kin")
     _told(tx, ref, "end_kinship", on, "", other)
-    _release(tx, library, ref, "kinship_ended", on, other)
+    aid.release_by_facts(tx, library, ref)
 
 
 def waits_told(tx: Tx, library: Library, ref: PersonRef) -> list[list[Line]]:
@@ -359,19 +359,3 @@ def _account_follows(tx: Tx, ref: PersonRef, here: Pack, there: Pack) -> Fen:
 def _told(tx: Tx, ref: PersonRef, act: str, on: date, why: str, other: PersonRef | None = None) -> None:
     detail = {"on": on.isoformat(), "why": why}
     audit.write(tx, ref.book, act, ref.id, behalf_of=other.id if other else None, purpose=why, detail=detail)
-
-
-def _release(tx: Tx, library: Library, ref: PersonRef, because: str, since: date, other: PersonRef | None = None) -> None:
-    """End the authorisations that rest on what has ended; what begins later is left to the nightly look at the facts."""
-    if since > business_date(tx.at):
-        return
-    rows = tx.all(SQL.aids_received, book=ref.book, person=ref.id) if because != "suspended" else []
-    found = [(row["id"], PersonRef(row["giver_book"], row["giver"])) for row in rows]
-    found += [(row["aid"], ref) for row in tx.all(SQL.aids_given, book=ref.book, person=ref.id)]
-    for one, giver in found:
-        row = tx.one(SQL.aid_lives, book=refs.book_of(one), id=one)
-        their = newest(tx, giver, since)
-        if row is None or their is None or (other is not None and other.id not in (row["giver"], row["receiver"])):
-            continue
-        if because in library.in_force(their.region, since)["auto_release_on"]:
-            aid.end(tx, one, by_system=True)

@@ -30,18 +30,6 @@ update waiting set undone_at = %(at)s where book = %(book)s and id = %(id)s and 
 update kinship set valid_to = %(last)s where book = %(book)s and person = %(person)s and other = %(other)s
   and (valid_to is null or valid_to > %(last)s)
 
--- aids_received --
--- Authorisations that live by which a person receives.
-select id, giver_book, giver from aid where book = %(book)s and receiver = %(person)s and status in ('pending', 'active', 'locked')
-
--- aids_given --
--- Authorisations a person has ever given, and where each lives.
-select receiver_book, aid from aid_given where book = %(book)s and giver = %(person)s
-
--- aid_lives --
--- An authorisation that has not ended.
-select receiver, giver from aid where book = %(book)s and id = %(id)s and status in ('pending', 'active', 'locked')
-
 -- keep_pack --
 -- The values a decision was made with, once a digest.
 insert into pack (digest, region, name, body) values (%(digest)s, %(region)s, %(name)s, %(body)s) on conflict do nothing

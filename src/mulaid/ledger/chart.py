@@ -51,6 +51,11 @@ def on_the_way(book: int) -> str:
     return f"on_the_way:{book}"
 
 
+def premium(scheme: str, region: str) -> str:
+    """What was paid into an insurance of an area from accounts, by the words of the law (resident, ltc, ...)."""
+    return f"premium:{scheme}:{region}"
+
+
 def crediting(region: str) -> str:
     """Where the money of personal accounts comes from: contributions and transfers of an area."""
     return f"crediting:{region}"

@@ -62,6 +62,7 @@ grant update (died_on) on mulaid.person to mulaid_web, mulaid_worker;
 grant insert on mulaid.waiting, mulaid.premium, mulaid.premium_given, mulaid.remote_filing, mulaid.chronic, mulaid.purse, mulaid.journal,
     mulaid.entry, mulaid.returned, mulaid.pack to mulaid_web, mulaid_worker;
 grant update (undone_at) on mulaid.waiting to mulaid_web;
+grant update (used, month, month_used, year, year_used, day, day_used) on mulaid.aid to mulaid_web;
 grant update (refunded_at, refunds) on mulaid.premium to mulaid_web;
 grant update (valid_to, ended_on, promise_only, papers_due, evidence, version) on mulaid.remote_filing to mulaid_web;
 grant update (valid_to, evidence, version) on mulaid.chronic to mulaid_web;

@@ -9,10 +9,13 @@ from uuid import UUID
 from mulaid.db import Tx
 from mulaid.ledger import statement
 from mulaid.policy import facts as fact
+from mulaid.policy import premium as premium_law
 from mulaid.policy.facts import Facts
 from mulaid.policy.pack import Pack
 from mulaid.policy.split import replay
 from mulaid.settlement.pay import kept_pack
+from mulaid.settlement.premium import SQL as PREMIUMS
+from mulaid.settlement.premium import YEAR_PACK
 from mulaid.settlement.visit import SQL
 
 Progress = Callable[[str], None]
@@ -39,6 +42,7 @@ def faults(tx: Tx) -> Iterator[str]:
         for row in tx.all(SQL.unlike_books, book=book):
             yield f"settlement {row['id']}: its amounts and its journal differ"
     yield from decisions_that_differ(tx)
+    yield from premiums_that_differ(tx)
 
 
 def decisions_that_differ(tx: Tx) -> Iterator[str]:
@@ -64,4 +68,17 @@ def bills(tx: Tx) -> Iterator[tuple[str, Facts]]:
         after = FIRST
         while rows := tx.all(SQL.decisions, book=book, after=after):
             yield from ((str(row["person"]), fact.read(row["facts"])) for row in rows if row["refunded_by"] is None)
+
+
+def premiums_that_differ(tx: Tx) -> Iterator[str]:
+    """Stored premiums that do not replay, page by page in every book."""
+    packs = Packs(tx)
+    for book in statement.books(tx):
+        after = FIRST
+        while rows := tx.all(PREMIUMS.decisions, book=book, after=after):
+            for row in rows:
+                in_force = {region: packs[digest] for region, digest in row["packs"].items()}
+                facts = premium_law.read(row["facts"])
+                if wrong := premium_law.replay(in_force, in_force[YEAR_PACK], facts, row):
+                    yield f"premium {row['id']}: {', '.join(wrong)} replays differently"
             after = rows[-1]["id"]

@@ -77,6 +77,7 @@ create table visit (
     primary key (book, id),
     check (ended_on >= begun_on)
 );
+create index visit_open_stay on visit (book, person) where use = 'inpatient' and ended_on is null;
 
 create table fee_line (
     book        integer not null,

@@ -96,9 +96,18 @@ where (s.total, s.pool, s.supplement, s.serious, s.current_year, s.account, s.ho
 
 -- open_visit --
 -- A registration.
-insert into visit (book, id, person, institution, use, number, begun_on, insutype, med_type, presenter, chosen, opened_at)
-values (%(book)s, %(id)s, %(person)s, %(institution)s, %(use)s, %(number)s, %(begun_on)s, %(insutype)s, %(med_type)s, %(presenter)s,
-        %(chosen)s, %(at)s)
+insert into visit (book, id, person, institution, use, disease, number, begun_on, insutype, med_type, presenter, chosen, opened_at)
+values (%(book)s, %(id)s, %(person)s, %(institution)s, %(use)s, %(disease)s, %(number)s, %(begun_on)s, %(insutype)s, %(med_type)s,
+        %(presenter)s, %(chosen)s, %(at)s)
+
+-- open_stay --
+-- Whether a person lies in this hospital.
+select id from visit where book = %(book)s and person = %(person)s and institution = %(institution)s and use = 'inpatient'
+   and ended_on is null and cancelled_at is null limit 1
+
+-- end_stay --
+-- The stay ends, or its end is taken back.
+update visit set ended_on = %(on)s, version = version + 1 where book = %(book)s and id = %(id)s
 
 -- lock_visit --
 -- The visit whose lines are about to change; settlements that gathered them before will notice.

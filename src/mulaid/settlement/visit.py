@@ -108,10 +108,18 @@ def open_visit(
     med_type: str,
     presenter: UUID | None,
     chosen: UUID | None,
+    use: str = "outpatient",
+    disease: str = "",
 ) -> UUID:
-    """Register a person at an institution; returns the visit. Refuses a day without enrolment and one out of range."""
+    """Register a person at an institution, or admit one (use `inpatient`); returns the visit.
+
+    `disease` is the code of a chronic or special disease that the visit is for. Refuses a day without enrolment, one out of
+    range, and an admission while another stay at the same institution is open.
+    """
     check_day(tx, begun_on)
     check_insurance(enrolled(tx, person, begun_on).scheme, insutype)
+    if use == "inpatient" and tx.one(SQL.open_stay, book=person.book, person=person.id, institution=institution.code):
+        raise Refusal("visit.in_hospital")
     visit = refs.mint(person.book, tx.at)
     tx.run(
         SQL.open_visit,
@@ -119,7 +127,8 @@ def open_visit(
         id=visit,
         person=person.id,
         institution=institution.code,
-        use="outpatient",
+        use=use,
+        disease=disease,
         number=number,
         begun_on=begun_on,
         insutype=insutype,
@@ -162,6 +171,22 @@ def find_visit(tx: Tx, visit: UUID, institution: str, person: UUID, *, lock: boo
     """A visit of this institution and person; `lock` when its lines are to change."""
     statement = SQL.lock_visit if lock else SQL.visit
     return checked(tx.one(statement, book=refs.book_of(visit), id=visit), institution, person)
+
+
+def discharge(tx: Tx, visit: UUID, institution: str, person: UUID, on: date | None) -> None:
+    """End a stay in hospital on a day, or with None take the end back. The stay's bill belongs to the day it ended.
+
+    Refuses what is no stay, an end before the beginning or in the future, and taking back an end whose bill is settled.
+    """
+    row = find_visit(tx, visit, institution, person, lock=True)
+    if row["use"] != "inpatient":
+        raise Refusal("visit.no_stay")
+    if on is None and tx.one(SQL.live_settlement, book=row["book"], visit=visit, batch=None):
+        raise Refusal("visit.settled")
+    if on is not None and not row["begun_on"] <= on <= business_date(tx.at) + timedelta(days=1):
+        raise Refusal("visit.bad_date", on=on.isoformat())
+    tx.run(SQL.end_stay, book=row["book"], id=visit, on=on)
+    audit.write(tx, row["book"], "discharge" if on else "discharge_back", person, detail={"visit": str(visit)})
 
 
 def cancel_visit(tx: Tx, visit: UUID, institution: str, person: UUID) -> None:

@@ -255,7 +255,11 @@ def test_only_strict_code_tables_refuse_unknown_values() -> None:
     told = refused_settlement(acct_used_flag="2")
     assert told.code == "interface.bad_code"
     assert "1（使用）" in told.next
-    assert {name for name, codes in contract().codes.items() if codes.strict} == {"acct_used_flag", "mdtrt_cert_type"}
+    assert {name for name, codes in contract().codes.items() if codes.strict} == {
+        "acct_used_flag",
+        "inv_data_type",
+        "mdtrt_cert_type",
+    }
 
 
 # Amounts and numbers
@@ -406,9 +410,17 @@ def test_every_moment_is_read_back_from_each_way_to_write_it(moment: datetime) -
 # The tables themselves
 
 
+NUMBERED = """
+    9001 9002 9101 9102 1101 1162 1201 1301 1302 1303 1304 1305 1306 1307 1308 1309 1310 1311 1312 1313 1314
+    1315 1316 1317 1318 1319 1320 1321 1901 2001 2101 2102 2103 2201 2202 2203 2203A 2204 2205 2206 2207 2208
+    2301 2302 2303 2304 2305 2401 2402 2403 2404 2405 2501 2502 2503 2504 2505 2506 2507 2601 3101 3102 3201
+    3202 3203 3204 3301 3302 3401 3402 3403 3501 3502 3503 3504 3505 3506 3507 4101 5101 5102 5201 5202 5203
+    5204 5205 5206 5301 5302 5303 5304 5368 5369 90100
+"""
+
+
 def test_the_transactions_of_the_interface_are_there() -> None:
-    numbers = "9001 9002 1101 1162 2001 2101 2102 2103 2201 2202 2203 2203A 2204 2205 2206 2207 2208 5203 5204 2601"
-    assert {known.infno for known in contract().transactions.values()} == set(numbers.split())
+    assert {known.infno for known in contract().transactions.values()} == set(NUMBERED.split())
 
 
 def every_field() -> Iterator[tuple[str, Field]]:
@@ -422,8 +434,8 @@ def test_one_field_has_one_type_everywhere() -> None:
     types: dict[str, set[str]] = {}
     for _, field in every_field():
         types.setdefault(field.name, set()).add(field.type)
-    # The national tables themselves give this name 20 characters in the envelope and 200 in 5203.
-    assert {name for name, found in types.items() if len(found) > 1} == {"fixmedins_name"}
+    # The national tables themselves give these several: a name of 20 or 200 characters, a flag of 3 or 6, a moment or a day.
+    assert {name for name, found in types.items() if len(found) > 1} == {"fixmedins_name", "refd_setl_flag", "updt_time"}
 
 
 def test_every_spelling_of_a_node_means_one_field() -> None:
@@ -531,11 +543,14 @@ ANYTHING = st.recursive(
 NUMBERS = sorted(contract().transactions)
 
 
-def assert_clean(value: object) -> None:
+SIGNED = {field.name for _, field in every_field() if field.signed}
+
+
+def assert_clean(value: object, name: str = "") -> None:
     """Everything the checker lets through can be stored and counted."""
     if isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            assert_clean(inner)
+        for key, inner in value.items() if isinstance(value, dict) else [(name, one) for one in value]:
+            assert_clean(inner, key)
     elif isinstance(value, str):
         assert value == value.strip() != ""
         assert "\0" not in value
@@ -544,10 +559,12 @@ def assert_clean(value: object) -> None:
         assert value.tzinfo is not None
     elif isinstance(value, Decimal):
         assert value.is_finite()
-        assert value >= 0
+        assert value >= 0 or name in SIGNED
+    elif isinstance(value, bytes):
+        assert value
     elif not isinstance(value, date):
         assert type(value) is int
-        assert 0 <= value <= LARGEST_FEN
+        assert 0 <= (abs(value) if name in SIGNED else value) <= LARGEST_FEN
 
 
 def assert_can_be_told(told: Refusal) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from city import City
 from door import Served, contents, message, refused
 from mulaid.db import Database, process_url
+from mulaid.gateway.contract import contract
 from mulaid.people import credential, family
 from mulaid.people.identity import make_resident_id
 from mulaid.refusal import catalogue
@@ -109,6 +110,9 @@ def tell(city: City, known: dict[str, Any]) -> None:
     gone = city.send("2202", {"data": {"psn_no": father.number, "mdtrt_id": known["cancelled"]["mdtrt_id"]}})
     assert gone["infcode"] == 0, gone
     known["cancelled"] |= {"chrg_bchno": "B1", "medfee_sumamt": "1.00"}
+    lying = {"mdtrt_cert_type": "02", "mdtrt_cert_no": known["number"], "psn_no": father.number, "med_type": "21", "ipt_no": "1"}
+    admitted = city.send("2401", {"mdtrtinfo": {**lying, "begntime": f"{city.now:%Y-%m-%d} 00:00:00"}})
+    known["stay"] = admitted["output"]["result"]["mdtrt_id"]
     used = city.shows_code("the father")
     known["foreign_token"] = city.send("1162", {"data": {"ecQrCode": used}}, at="H2")["output"]["data"]["ecToken"]
     known["used"] = used
@@ -521,7 +525,129 @@ class Fuzzed(City):
             "5203": ("H1", s.of(s.paid)),
             "5204": ("H1", s.of(s.paid)),
             "2601": ("H1", undo("PAID", psn_no=s.psn_no)),
+            **reports(s),
+            **stays(s),
         }
+
+
+def reports(s: Scene) -> dict[str, tuple[str, Any]]:
+    """Good messages that move no money."""
+    who, day = {"psn_no": s.psn_no}, "2026-03-02"
+    lot = {
+        "med_list_codg": "A",
+        "fixmedins_hilist_id": "I",
+        "fixmedins_hilist_name": "药",
+        "fixmedins_bchno": "L",
+        "manu_date": day,
+    }
+    sold = {**lot, "rtal_docno": "D", "sel_retn_cnt": "1", "sel_retn_time": f"{day} 10:00:00", "setl_id": s.sold["setl_id"]}
+    bought = {**lot, "spler_name": "商", "purc_retn_cnt": "1", "purc_retn_stoin_time": f"{day} 10:00:00"}
+    page = {"data": {"page_num": 1, "page_size": 5, "updt_time": f"{day} 10:00:00", "hilist_code": "A", "hilist_name": "A"}}
+    period = {"stmt_begndate": day, "stmt_enddate": day, "medfee_sumamt": "1.00", "fund_pay_sumamt": "0.00", "acct_pay": "1.00"}
+    asked = {"data": {**who, "begntime": f"{day} 10:00:00", "endtime": f"{day} 10:00:00", "mdtrt_id": s.paid["mdtrt_id"]}}
+    filed = {"data": {"trt_dcla_detl_sn": "R" + "0" * 26, **who, "memo": "1"}}
+    settled = {name: s.paid[name] for name in ("mdtrt_id", "setl_id", "psn_no")}
+    messages: dict[str, Any] = {
+        "1201": {"medinsinfo": {"fixmedins_type": "1", "fixmedins_name": "院", "fixmedins_code": "H1"}},
+        "1301": {"data": {"ver": "20250101"}},
+        "1304": page,
+        "1312": page,
+        "1317": page,
+        "1318": page,
+        "1319": page,
+        "1901": {"data": {"type": "insutype", "date": day}},
+        "2501": {
+            "refmedin": {**who, "diag_code": "I10", "reflin_medins_no": "H9", "begndate": day, "enddate": day, "refl_date": day}
+        },
+        "2502": filed,
+        "2503": {"data": {**who, "opsp_dise_code": "M1", "begndate": day, "enddate": day, "hosp_ide_date": day}},
+        "2505": {"data": {**who, "biz_appy_type": "1", "begndate": day, "fix_srt_no": "1", "fixmedins_code": "H1"}},
+        "2507": {"data": {**who, "trum_time": f"{day} 10:00:00", "trum_rea": "摔"}},
+        "3101": {"data": {"syscode": "1", "task_id": "1", "trig_scen": "1"}},
+        "3201": {"data": {**period, "insutype": "310", "clr_type": "11", "fixmedins_setl_cnt": 1}},
+        "3202": {"data": {**period, "file_qury_no": "F" + "0" * 26, "fixmedins_setl_cnt": 1}},
+        "3203": {
+            "data": {
+                "clr_type": "11",
+                "psntime": 1,
+                "medfee_sumamt": "1.00",
+                "fund_appy_sum": "1.00",
+                "cash_payamt": "1.00",
+                "acct_pay": "1.00",
+                "begndate": day,
+                "enddate": day,
+            }
+        },
+        "3204": {"data": {"clr_appy_evt_id": "R" + "0" * 26}},
+        "3301": {"data": [{**lot, "list_type": "101", "begndate": day, "enddate": day, "med_list_codg": "A"}]},
+        "3302": {"data": {**lot, "list_type": "101"}},
+        "3401": {"deptinfo": [{"hosp_dept_codg": "1", "hosp_dept_name": "内", "aprv_bed_cnt": 3, "begntime": f"{day} 10:00:00"}]},
+        "3403": {"data": {"hosp_dept_codg": "1"}},
+        "3501": {"invinfo": [{**lot, "invdate": day, "inv_cnt": "1"}]},
+        "3502": {"invinfo": [{**lot, "inv_chg_type": "1", "cnt": "-1", "inv_chg_time": f"{day} 10:00:00", "pric": "1"}]},
+        "3503": {"purcinfo": [bought]},
+        "3505": {"selinfo": [sold]},
+        "3506": {"selinfo": [sold]},
+        "3507": {"data": {"fixmedins_bchno": "L", "inv_data_type": "1"}},
+        "4101": {
+            "setlinfo": settled,
+            "payinfo": [{"fund_pay_type": "310100", "fund_payamt": "1"}],
+            "iteminfo": [{"med_chrgitm": "1", "amt": "1"}],
+        },
+        "5101": {"data": {"hosp_dept_codg": "1"}},
+        "5102": {"data": {"prac_psn_type": "1"}},
+        "5201": asked,
+        "5202": asked,
+        "5205": asked,
+        "5206": {"data": {**who, "cum_ym": "202603"}},
+        "5301": asked,
+        "5302": {"data": {**who, "biz_appy_type": "1"}},
+        "5303": asked,
+        "5304": asked,
+        "5368": {"data": {"certno": s.number, "psnCertType": "01"}},
+        "5369": {"data": {"setlId": s.paid["setl_id"], "psnNo": s.psn_no, "mdtrtId": s.paid["mdtrt_id"]}},
+        "90100": {"data": {**who, "begndate": day, "enddate": day}},
+        "9101": {"fsUploadIn": {"in": "MQkyCg==", "filename": "f", "fixmedins_code": "H1"}},
+        "9102": {"fsDownloadIn": {"file_qury_no": "F" + "0" * 26, "filename": "f"}},
+    }
+    return {infno: ("P1" if infno in ("3505", "3506") else "H1", data) for infno, data in messages.items()}
+
+
+def stays(s: Scene) -> dict[str, tuple[str, Any]]:
+    """Good messages of a stay in hospital."""
+    both = {"psn_no": s.psn_no, "mdtrt_id": s.stay}
+    shown = {**both, "mdtrt_cert_type": "02", "mdtrt_cert_no": s.number}
+    row = {
+        **both,
+        "feedetl_sn": secrets.token_hex(6),
+        "med_list_codg": "MINE",
+        "det_item_fee_sumamt": "30.00",
+        "cnt": 3,
+        "pric": "10.00",
+    }
+    back = {
+        **row,
+        "feedetl_sn": secrets.token_hex(6),
+        "det_item_fee_sumamt": "-10.00",
+        "cnt": -1,
+        "init_feedetl_sn": row["feedetl_sn"],
+    }
+    sick = [{"diag_code": "I10", "diag_time": "2026-03-02 10:00:00", "dise_dor_no": "D"}]
+    bill = {"data": {**shown, "medfee_sumamt": "30.00", "acct_used_flag": "1", "mid_setl_flag": "1", "insutype": "310"}}
+    admitted = {**shown, "begntime": "2026-03-01 10:00:00", "med_type": "21"}
+    messages: dict[str, Any] = {
+        "2301": {"feedetail": [row, back]},
+        "2302": {"data": [{**both, "feedetl_sn": "0000"}]},
+        "2303": bill,
+        "2304": bill,
+        "2305": {"data": {**both, "setl_id": s.paid["setl_id"]}},
+        "2401": {"mdtrtinfo": {**admitted, "ipt_no": "1"}, "diseinfo": sick},
+        "2402": {"dscginfo": {**both, "endtime": "2026-03-02 10:00:00"}, "diseinfo": sick},
+        "2403": {"adminfo": admitted, "diseinfo": sick},
+        "2404": {"data": both},
+        "2405": {"data": both},
+    }
+    return {infno: ("H1", data) for infno, data in messages.items()}
 
 
 @pytest.fixture(scope="module")
@@ -602,6 +728,8 @@ def answered(city: City, body: bytes, path: str = "/fsi/api") -> dict[str, Any]:
     """The door's answer; it did not break, and a no is one of the catalogue's."""
     status, text = city.post(body, path=path)
     assert status in ("200 OK", "401 Unauthorized")
+    if text.startswith(b"PK"):
+        return {"infcode": 0}
     answer: dict[str, Any] = json.loads(text, parse_float=Decimal)
     said = answer.get("err_msg", answer.get("message"))
     if answer.get("infcode", answer.get("code")) != 0:
@@ -612,16 +740,29 @@ def answered(city: City, body: bytes, path: str = "/fsi/api") -> dict[str, Any]:
 
 
 QUICK = settings(
-    max_examples=260,
+    max_examples=120,
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-INFNOS = [
-    "9001", "9002", "1101", "1162", "2001", "2101", "2102", "2103", "2201", "2202", "2203", "2204", "2205", "2206", "2207", "2208",
-    "5203", "5204", "2601",
-]  # fmt: skip
+LIKE_OTHERS = {"2203A", "1316", "2504", "2506", "3102", "3402", "3504"} | {str(number) for number in range(1302, 1322)}
+"""Transactions that read and do what one beside them does."""
+INFNOS = sorted(
+    {known.infno for known in contract().transactions.values()} - (LIKE_OTHERS - {"1304", "1312", "1317", "1318", "1319"})
+)
+
+
+def test_what_is_damaged_gets_past_the_first_look(fuzzed: Fuzzed) -> None:
+    """Or the damage would prove nothing. Many are refused for what the one before did, none for how it is written."""
+    told = {}
+    for infno in INFNOS:
+        at, data = fuzzed.good()[infno]
+        answer = answered(fuzzed, message(infno, data, at=at))
+        if answer["infcode"] != 0:
+            told[infno] = answer["err_msg"].rpartition("〔")[2].rstrip("〕")
+    assert {infno: code for infno, code in told.items() if code.startswith(("interface.", "refs."))} == {}
+    assert len(told) < len(INFNOS) / 2
 
 
 @pytest.mark.parametrize("infno", INFNOS)

@@ -50,6 +50,7 @@ WITHOUT_BOOK = {
     "institution": "reference: the designated institutions, copied to every node",
     "client": "reference: their connections",
     "catalogue_item": "reference: the national catalogue",
+    "catalogue_listing": "reference: lists that are downloaded",
     "pack": "reference: values that decisions were made with, by digest",
     "staff": "reference: who works at an agency, a few thousand rows",
     "paper_seen": "directory: keyed by the blind index of a picture's content, says where it was seen",
@@ -234,6 +235,7 @@ RUN_BY: dict[tuple[str, str], set[str]] = {
     },
     ("gateway", "ledger/ledger.sql"): set(FILES_OF["ledger/ledger.sql"].by_name) - {"open_purse"},
     ("gateway", "settlement/settlement.sql"): set(FILES_OF["settlement/settlement.sql"].by_name) - TELLING,
+    ("gateway", "settlement/records.sql"): set(FILES_OF["settlement/records.sql"].by_name),
     ("worker", "people/people.sql"): {"say"},
     ("worker", "people/phone.sql"): {
         "use_allowance",
@@ -357,6 +359,10 @@ PROTECTED = {
     "client": ("insert", "update", "delete", "truncate"),
     "catalogue_item": ("insert", "update", "delete", "truncate"),
     "deployment": ("insert", "update", "delete", "truncate"),
+    "exchange_record": ("delete", "truncate"),
+    "exchange_file": ("update", "delete", "truncate"),
+    "mobile_order": ("delete", "truncate"),
+    "catalogue_listing": ("insert", "update", "delete", "truncate"),
 }
 
 

@@ -14,11 +14,13 @@ from typing import Any
 from mulaid import refs
 from mulaid.calendar import business_date
 from mulaid.db import Row
+from mulaid.gateway.contract import Field, answer_fields
 from mulaid.gateway.dialect import Amount, Profile
 from mulaid.money import Fen
 from mulaid.people.enrolment import Enrolment, Person
 from mulaid.people.identity import age_on
 from mulaid.settlement.pay import RESIDENT_SERIOUS, Settled
+from mulaid.settlement.reconcile import CLEARING_TYPES
 from mulaid.settlement.visit import Institution, SplitLine
 
 NOTHING = Amount(0)
@@ -39,6 +41,26 @@ SIGNED = frozenset(
         "psn_part_amt", "acct_pay", "psn_cash_pay", "hosp_part_amt", "acct_mulaid_pay", "psn_pay", "cash_payamt", "pdn_cash_pay",
     )
 )  # fmt: skip
+
+
+def shaped(infno: str, node: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of an answer with every member of its table, from what is known of it: amounts are fen, all else as it was kept."""
+    return {field.name: _shaped(field, facts.get(field.name)) for field in answer_fields(infno)[node]}
+
+
+def _shaped(field: Field, value: Any) -> Any:
+    if field.money:
+        return Amount(value or 0)
+    if value is None or value == "":
+        empty = {"C": "", "N": Decimal(0) if field.need else None}
+        return empty.get(field.kind)
+    if field.kind == "N":
+        return Decimal(str(value))
+    if field.kind == "C":
+        return str(value)
+    if isinstance(value, str):
+        return value[: 10 if field.kind == "D" else 19]
+    return value
 
 
 def baseinfo(person: Person, on: date) -> dict[str, Any]:
@@ -91,11 +113,11 @@ def settlement(settled: Settled, profile: Profile, at: datetime, *, final: bool)
         "cvlserv_flag": "0",
         "setl_time": at if final else None,
         "mdtrt_cert_type": "01" if bill.token else "02",
-        "med_type": bill.med_type or patient.med_type or ("41" if bill.institution.pharmacy else "11"),
+        "med_type": bill.med_type or patient.med_type or CLEARING_TYPES[settled.facts.use],
     }
     info |= _money(settled, profile)
     info["medins_setl_id"] = bill.msgid
-    info |= _clearing(bill.institution, final=final)
+    info |= _clearing(bill.institution, settled.facts.use, final=final)
     info |= {"invono": "", "exp_content": ""}
     detail = [(decision.pool_fund, FUNDS[decision.pool_fund], decision.pool)]
     detail.append(("330100", FUNDS["330100"], decision.supplement + _large_amount(settled)))
@@ -143,10 +165,10 @@ def _pool_ratio(settled: Settled) -> Decimal:
     return (Decimal(settled.decision.pool) / eligible).quantize(RATIO) if eligible else Decimal("0.0000")
 
 
-def _clearing(institution: Institution, *, final: bool) -> dict[str, Any]:
+def _clearing(institution: Institution, use: str, *, final: bool) -> dict[str, Any]:
     if not final:
         return {"clr_optins": None, "clr_way": None, "clr_type": None}
-    return {"clr_optins": institution.region, "clr_way": "1", "clr_type": "41" if institution.pharmacy else "11"}
+    return {"clr_optins": institution.region, "clr_way": "1", "clr_type": CLEARING_TYPES[use]}
 
 
 def _fund_row(settled: Settled, code: str, name: str, fen: Fen) -> dict[str, Any]:

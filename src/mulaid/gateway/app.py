@@ -22,7 +22,7 @@ from mulaid.crypto import Keys
 from mulaid.db import Actor, Database, Tx
 from mulaid.gateway import auth, contract, handlers
 from mulaid.gateway.auth import Client, Register, Request
-from mulaid.gateway.dialect import LARGEST_BODY, profiles, read_body, reply, unwrap, write
+from mulaid.gateway.dialect import LARGEST_BODY, LARGEST_UPLOAD, profiles, read_body, reply, unwrap, write
 from mulaid.policy.pack import Library, library
 from mulaid.refusal import Refusal
 from mulaid.settings import from_environment
@@ -31,6 +31,8 @@ from mulaid.settlement import pay
 log = logging.getLogger("mulaid.gateway")
 Start = Callable[[str, list[tuple[str, str]]], Any]
 DECODER = "/localQrCodeQuery"
+# Only uploads of files may be large; their number must then stand where a sender writes it, at the head of the message.
+UPLOAD, UPLOAD_SAYS_SO = b'"9101"', 400
 DRAINED = 64 * 1024 * 1024
 # Everything here is found by key. Plans are made once and never by reading a whole table: a plan made while a table was empty
 # would otherwise stay with a connection while the table grows.
@@ -51,18 +53,19 @@ class Gateway:
         """One request."""
         at = self.clock()
         status, body = self._answer(environ, at)
-        payload = body.encode()
+        file = isinstance(body, handlers.File)
+        payload = body.content if isinstance(body, handlers.File) else body.encode()
         start(
             status,
             [
-                ("Content-Type", "application/json; charset=utf-8"),
+                ("Content-Type", "application/octet-stream" if file else "application/json; charset=utf-8"),
                 ("Content-Length", str(len(payload))),
                 ("Cache-Control", "no-store"),
             ],
         )
         return [payload]
 
-    def _answer(self, environ: Mapping[str, Any], at: datetime) -> tuple[str, str]:
+    def _answer(self, environ: Mapping[str, Any], at: datetime) -> tuple[str, str | handlers.File]:
         profile, region = profiles()["national"], "000000"
         try:
             if environ["REQUEST_METHOD"] == "GET" and environ.get("PATH_INFO") == "/health":
@@ -79,7 +82,7 @@ class Gateway:
             envelope = contract.check_envelope(message)
             client = self._sender(client, envelope, at)
             profile, region = client.profile, client.institution.region
-            return "200 OK", self._handle(client, envelope, message, nonce, at)
+            return "200 OK", self._handle(client, envelope, message, nonce, at, len(request.body))
         except Refusal as refusal:
             return self._refused(refusal, profile.infcode_text, reply(profile, region, 0, at, error=refusal.sentence), at)
         except Exception:
@@ -114,9 +117,17 @@ class Gateway:
         return client
 
     def _handle(
-        self, client: Client, envelope: Mapping[str, Any], message: Mapping[str, Any], nonce: auth.Nonce | None, at: datetime
-    ) -> str:
+        self,
+        client: Client,
+        envelope: Mapping[str, Any],
+        message: Mapping[str, Any],
+        nonce: auth.Nonce | None,
+        at: datetime,
+        size: int,
+    ) -> str | handlers.File:
         infno = contract.transaction(envelope["infno"]).infno
+        if size > LARGEST_BODY and infno != "9101":
+            raise Refusal("message.too_large")
         if nonce and infno not in handlers.SETTLING:
             auth.claim(self.db, nonce)
         given = unwrap(message)
@@ -182,8 +193,12 @@ def _body(environ: Mapping[str, Any]) -> bytes:
     stream = environ["wsgi.input"]
     declared = environ.get("CONTENT_LENGTH") or ""
     length = int(declared) if declared.isascii() and declared.isdecimal() else None
-    body: bytes = stream.read(LARGEST_BODY + 1 if length is None else min(length, LARGEST_BODY + 1))
-    if len(body) > LARGEST_BODY:
+    most = LARGEST_BODY
+    body: bytes = stream.read(most + 1 if length is None else min(length, most + 1))
+    if len(body) > most and UPLOAD in body[:UPLOAD_SAYS_SO]:
+        most = LARGEST_UPLOAD
+        body += stream.read((most + 1 if length is None else min(length, most + 1)) - len(body))
+    if len(body) > most:
         drained = len(body)
         while drained < DRAINED and (chunk := stream.read(1 << 16)):
             drained += len(chunk)

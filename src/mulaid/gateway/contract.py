@@ -6,6 +6,7 @@ the checker is lenient about spelling, case, types of text and forms of dates, a
 
 from __future__ import annotations
 
+import base64
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -71,7 +72,7 @@ class Field:
 
     @property
     def type(self) -> str:
-        """The type as the interface writes it: `C30`, `N16,2`, `D`, `DT`."""
+        """The type as the interface writes it: `C30`, `N16,2`, `D`, `DT`, `B`."""
         if self.kind == "N" and self.scale:
             return f"N{self.size},{self.scale}"
         return f"{self.kind}{self.size}" if self.kind in "CN" else self.kind
@@ -241,7 +242,7 @@ def _node(name: str, raw: Mapping[str, Any], shapes: Mapping[str, Any], codes: M
 
 
 _FIELD_KEYS = {"t", "says", "need", "ask", "codes", "loose", "signed", "aliases"}
-_TYPE = re.compile(r"(?:(C)([0-9]+)|(N)([0-9]+)(?:,([0-9]+))?|(DT?))", re.ASCII)
+_TYPE = re.compile(r"(?:(C)([0-9]+)|(N)([0-9]+)(?:,([0-9]+))?|(DT?)|(B))", re.ASCII)
 
 
 def _field(name: str, line: Mapping[str, Any], codes: Mapping[str, Codes], *, signed: bool) -> Field:
@@ -254,7 +255,7 @@ def _field(name: str, line: Mapping[str, Any], codes: Mapping[str, Codes], *, si
         loose = LOOSE_CHARS if match[1] else 6
     return Field(
         name=name,
-        kind=match[1] or match[3] or match[6],
+        kind=match[1] or match[3] or match[6] or match[7],
         size=size,
         scale=int(match[5] or 0),
         says=line["says"],
@@ -387,6 +388,8 @@ def _reader(field: Field) -> Reader:
         return _code_reader(field, field.codes) if field.codes and field.codes.strict else _text_reader(field)
     if field.kind == "N":
         return _money_reader(field) if field.money else _number_reader(field)
+    if field.kind == "B":
+        return _bytes_reader
     return _day_reader if field.kind == "D" else _moment_reader
 
 
@@ -545,6 +548,18 @@ def _moment(match: re.Match[str] | None) -> datetime:
 def _day_reader(given: object) -> date | None:
     moment = _moment_reader(given)
     return None if moment is None else moment.date()
+
+
+def _bytes_reader(given: object) -> bytes | None:
+    """Bytes as Base64 text, or as an array of numbers; some languages count a byte from -128."""
+    try:
+        if isinstance(given, str):
+            return base64.b64decode("".join(given.split()), validate=True) or None
+        if isinstance(given, list) and all(type(one) is int and -128 <= one <= 255 for one in given):
+            return bytes(one & 0xFF for one in given) or None
+    except ValueError:
+        pass
+    raise _Unreadable("interface.bad_type", expected="Base64 文本或字节数组")
 
 
 # Looking at our own answers

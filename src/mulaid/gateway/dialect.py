@@ -18,6 +18,7 @@ from mulaid.money import yuan
 from mulaid.refusal import Refusal
 
 LARGEST_BODY = 256 * 1024
+LARGEST_UPLOAD = 8 * 1024 * 1024
 DEEPEST = 20
 
 
@@ -32,6 +33,8 @@ class Profile:
     refund_positive: bool
     fund_includes_accounts: bool
     window_seconds: int
+    stmt_codes: str
+    recon_tolerates_aid: bool
 
 
 @cache

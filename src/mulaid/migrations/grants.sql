@@ -27,12 +27,16 @@ grant update (used) on mulaid.wallet_grant to mulaid_gateway;
 grant update (version) on mulaid.household_member to mulaid_gateway;
 grant insert on mulaid.wallet_draw to mulaid_gateway;
 grant update (refunded_by) on mulaid.settlement to mulaid_gateway;
-grant update (version, cancelled_at, info, med_type) on mulaid.visit to mulaid_gateway;
+grant update (version, cancelled_at, ended_on, disease, info, med_type) on mulaid.visit to mulaid_gateway;
 grant update (fen) on mulaid.returned to mulaid_gateway;
 grant update (used_at, used_by) on mulaid.code to mulaid_gateway;
 grant update (ended_at) on mulaid.sign_in to mulaid_gateway;
 grant delete on mulaid.fee_line to mulaid_gateway;
 grant delete on mulaid.nonce to mulaid_worker;
+grant insert on mulaid.exchange_record, mulaid.exchange_file, mulaid.mobile_order to mulaid_gateway;
+grant update (cancelled_at, body, sealed, version, ends_on) on mulaid.exchange_record to mulaid_gateway;
+grant update (state, settlement, version) on mulaid.mobile_order to mulaid_gateway;
+grant delete on mulaid.exchange_file to mulaid_worker;
 
 grant insert on mulaid.code, mulaid.pack to mulaid_web;
 grant update (revoked_at) on mulaid.code to mulaid_web;

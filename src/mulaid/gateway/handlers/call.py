@@ -25,6 +25,14 @@ DOOR = "gateway"
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """An answer that is a file and no message."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One message on its way: who sends it, what it says, and what it is answered from."""
 

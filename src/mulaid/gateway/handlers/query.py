@@ -1,15 +1,30 @@
-"""What institutions look up again: settlements, bill lines."""
+"""What institutions look up again: settlements, lines, visits, diagnoses, filings, sums, accounts, and about themselves."""
 
 from __future__ import annotations
 
-from mulaid import refs
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from mulaid import audit, commands, refs
+from mulaid.calendar import business_date
+from mulaid.db import Row, Tx
 from mulaid.gateway import answers
+from mulaid.gateway.dialect import Amount
 from mulaid.gateway.handlers.call import Call, person_of
+from mulaid.gateway.handlers.filing import CHRONIC, DEPARTMENT, DESIGNATION, PRACTITIONER, REFERRAL
 from mulaid.gateway.handlers.settlement import recorded
+from mulaid.gateway.handlers.stay import ADMISSION, DISCHARGE
 from mulaid.ledger.chart import CURRENT_YEAR, OWN
 from mulaid.ledger.statement import balances
+from mulaid.people import enrolment
+from mulaid.people.enrolment import Person, PersonRef
 from mulaid.refusal import Refusal
-from mulaid.settlement import pay, visit
+from mulaid.settlement import pay, records, stay, visit
+from mulaid.settlement.reconcile import CLEARING_TYPES
+
+MOST_DAYS = 3660
 
 
 def settlement(call: Call) -> str:
@@ -55,3 +70,292 @@ def bill_lines(call: Call) -> str:
         codes = list({line["item"] for line in lines})
         items = {row["code"]: row for row in tx.all(visit.SQL.items, codes=codes, on=place["begun_on"])}
     return call.answer([answers.stored_line(place, number, line, items.get(line["item"])) for line in lines])
+
+
+# Visits and what was found. What an institution learns of a person beyond its own settlements is put on record.
+
+
+def _look(call: Call, ref: PersonRef, read: Callable[[Tx], Any]) -> str:
+    def work(tx: Tx) -> Any:
+        audit.write(tx, ref.book, "look_up", ref.id, purpose=call.infno)
+        return read(tx)
+
+    return call.answer(commands.alone(call.db, work, at=call.at, by=call.by))
+
+
+def _days(call: Call, data: Mapping[str, Any]) -> tuple[date, date]:
+    """The days that are asked about; refuses an end before the beginning and more than ten years."""
+    today = business_date(call.at)
+    first = data["begntime"].date() if "begntime" in data else date(today.year, 1, 1)
+    last = data["endtime"].date() if "endtime" in data else max(today, first)
+    if last < first or (last - first).days > MOST_DAYS:
+        raise Refusal("records.bad_period", first=first.isoformat(), last=last.isoformat())
+    return first, last
+
+
+def visits(call: Call) -> str:
+    """5201: a person's visits at this institution."""
+    data = call.input["data"]
+    ref = person_of(data)
+    first, last = _days(call, data)
+
+    def read(tx: Tx) -> Any:
+        who = enrolment.person(tx, ref)
+        rows = [row for row in _visits(tx, ref, first, last) if row["institution"] == call.institution.code]
+        kind, one = data.get("med_type", ""), data.get("mdtrt_id", "")
+        told = [_visit_row(tx, call, who, row) for row in rows if one in ("", stay.shown(row))]
+        return {"mdtrtinfo": [row for row in told if kind in ("", row["med_type"])]}
+
+    return _look(call, ref, read)
+
+
+def _visits(tx: Tx, ref: PersonRef, first: date, last: date, use: str = "") -> list[Row]:
+    return tx.all(records.SQL.visits_of, book=ref.book, person=ref.id, first=first, last=last, use=use)
+
+
+def _visit_row(tx: Tx, call: Call, who: Person, row: Row) -> dict[str, Any]:
+    said: dict[str, Any] = dict(row["info"] or {})
+    for kind in (ADMISSION, DISCHARGE):
+        for record in records.about(tx, kind, row["id"]):
+            said |= record.facts
+    insured = enrolment.enrolled(tx, who.ref, row["begun_on"])
+    facts = {
+        **said,
+        **answers.baseinfo(who, row["begun_on"]),
+        "mdtrt_id": stay.shown(row),
+        "insutype": insured.scheme,
+        "psn_type": insured.psn_type,
+        "cvlserv_flag": "0",
+        "insu_optins": insured.region,
+        "begntime": said.get("begntime") or f"{row['begun_on']} 00:00:00",
+        "endtime": said.get("endtime") or f"{row['ended_on'] or row['begun_on']} 00:00:00",
+        "med_type": row["med_type"] or CLEARING_TYPES[row["use"]],
+        "ipt_otp_no": row["number"],
+        "inhosp_stas": "1" if row["use"] == "inpatient" and row["ended_on"] is None else "0",
+        "ipt_days": ((row["ended_on"] or business_date(call.at)) - row["begun_on"]).days,
+        "memo": "",
+    }
+    return answers.shaped("5201", "mdtrtinfo", facts)
+
+
+def diagnoses(call: Call) -> str:
+    """5202: what was diagnosed in a visit at this institution."""
+    data = call.input["data"]
+    ref = person_of(data)
+    place = refs.parse(refs.VISIT, data["mdtrt_id"])
+
+    def read(tx: Tx) -> Any:
+        row = visit.find_visit(tx, place, call.institution.code, ref.id)
+        found = [("1", one) for one in (row["info"] or {}).get("diseinfo", [])]
+        for kind, mark in ((ADMISSION, "1"), (DISCHARGE, "2")):
+            found += [(mark, one) for record in records.about(tx, kind, place) for one in record.facts.get("diseinfo", [])]
+        told = [
+            answers.shaped(
+                "5202",
+                "diseinfo",
+                {
+                    "inout_diag_type": mark,
+                    "diag_type": "1",
+                    **one,
+                    "diag_info_id": f"{data['mdtrt_id']}-{number}",
+                    "mdtrt_id": data["mdtrt_id"],
+                    "psn_no": ref.number,
+                },
+            )
+            for number, (mark, one) in enumerate(found, 1)
+        ]
+        return {"diseinfo": told}
+
+    return _look(call, ref, read)
+
+
+def chronic_lines(call: Call) -> str:
+    """5205: what a person was given in visits for chronic and special diseases."""
+    data = call.input["data"]
+    ref = person_of(data)
+    first, last = _days(call, data)
+
+    def read(tx: Tx) -> Any:
+        told = []
+        for row in _visits(tx, ref, first, last):
+            if not row["med_type"].startswith("14"):
+                continue
+            for line in visit.bill_lines(tx, row["id"]):
+                told.append(answers.shaped("5205", "feedetail", _chronic(row, ref, line)))
+        return {"feedetail": told}
+
+    return _look(call, ref, read)
+
+
+def _chronic(row: Row, ref: PersonRef, line: Row) -> dict[str, Any]:
+    return {
+        **line["detail"],
+        "feedetl_sn": line["serial"],
+        "mdtrt_id": stay.shown(row),
+        "psn_no": ref.number,
+        "fixmedins_code": row["institution"],
+        "med_type": row["med_type"],
+        "med_list_codg": line["item"],
+        "hilist_name": line["name"] or line["item"],
+        "det_item_fee_sumamt": line["fen"],
+    }
+
+
+def cumulative(call: Call) -> str:
+    """5206: what counts against a person's limits of a year, refunds taken off."""
+    data = call.input["data"]
+    ref = person_of(data)
+    asked = data.get("cum_ym", "")
+    today = business_date(call.at)
+    if asked and not re.fullmatch(r"(19|20)[0-9]{2}(0[1-9]|1[0-2])?", asked, re.ASCII):
+        raise Refusal("interface.bad_date", place="查询条件", field="cum_ym", meaning="累计年月", given=asked)
+    year = int(asked[:4]) if asked else today.year
+    month = asked if len(asked) == 6 else f"{year}{today.month if year == today.year else 12:02d}"
+
+    def read(tx: Tx) -> Any:
+        row = tx.one(records.SQL.year, book=ref.book, person=ref.id, year=year) or {}
+        first, last = date(year, 1, 1), date(year, 12, 31)
+        seen = tx.one(records.SQL.visits_of_year, book=ref.book, person=ref.id, first=first, last=last) or {}
+        scheme = enrolment.enrolled(tx, ref, min(today, last)).scheme
+        pool = "D390101" if scheme == enrolment.RESIDENTS else "D310101"
+        sums = {
+            "Q0000": row.get("deductible", 0),
+            "C0000": seen.get("count", 0) * 100,
+            "S0000": row.get("in_policy", 0),
+            "F0000": seen.get("total", 0),
+            pool: row.get("fund", 0),
+            "D330101": row.get("supplement", 0),
+        }
+        facts = {"insutype": scheme, "year": str(year), "cum_ym": month}
+        return {
+            "cuminfo": [
+                answers.shaped("5206", "cuminfo", {**facts, "cum_type_code": code, "cum": fen}) for code, fen in sums.items()
+            ]
+        }
+
+    return _look(call, ref, read)
+
+
+# Filings
+
+
+def _filings(kind: str, infno: str, node: str) -> Callable[[Call], str]:
+    def ask(call: Call) -> str:
+        data = call.input["data"]
+        ref = person_of(data)
+        first, last = _days(call, data) if "begntime" in data else (None, None)
+
+        def read(tx: Tx) -> Any:
+            found = records.of_person(tx, kind, ref, first, last)
+            told = [{**record.facts, "trt_dcla_detl_sn": record.number, "psn_no": ref.number} for record in found]
+            wanted = data.get("biz_appy_type")
+            return {node: [answers.shaped(infno, node, row) for row in told if wanted in (None, row.get("biz_appy_type"))]}
+
+        return _look(call, ref, read)
+
+    ask.__doc__ = f"{infno}: a person's living filings of the kind {kind}."
+    return ask
+
+
+chronic_filings = _filings(CHRONIC, "5301", "feedetail")
+designations = _filings(DESIGNATION, "5302", "psnfixmedin")
+referrals = _filings(REFERRAL, "5304", "refmedin")
+
+
+def in_hospital(call: Call) -> str:
+    """5303: where a person lies in hospital now; at another institution without what it says there."""
+    data = call.input["data"]
+    ref = person_of(data)
+
+    def read(tx: Tx) -> Any:
+        who = enrolment.person(tx, ref)
+        told = []
+        for row in stay.in_hospital(tx, ref):
+            facts = {
+                **answers.baseinfo(who, business_date(call.at)),
+                "mdtrt_id": stay.shown(row),
+                "insutype": row["insutype"] or enrolment.enrolled(tx, ref, row["begun_on"]).scheme,
+                "begndate": row["begun_on"],
+                "med_type": row["med_type"] or "21",
+                "ipt_otp_no": row["number"] if row["institution"] == call.institution.code else "",
+                "out_flag": "0" if row["institution"] == call.institution.code else "1",
+            }
+            told.append(answers.shaped("5303", "data", facts))
+        return {"data": told}
+
+    return _look(call, ref, read)
+
+
+# The institution itself
+
+
+def departments(call: Call) -> str:
+    """5101: the departments that the institution reported."""
+    code = call.input.get("data", {}).get("hosp_dept_codg", "")
+    with call.db.reading(call.at, call.by) as tx:
+        found, _ = records.page(tx, DEPARTMENT, call.institution, begins=code, most=1000)
+    return call.answer({"feedetail": [answers.shaped("5101", "feedetail", record.facts) for record in found]})
+
+
+def practitioners(call: Call) -> str:
+    """5102: the practitioners that are known from the institution's reports."""
+    data = call.input.get("data", {})
+    begins = f"{data.get('prac_psn_type', '1')}|{data.get('prac_psn_code', '')}"
+    with call.db.reading(call.at, call.by) as tx:
+        found, _ = records.page(tx, PRACTITIONER, call.institution, begins=begins, most=1000)
+    return call.answer({"feedetail": [answers.shaped("5102", "feedetail", record.facts) for record in found]})
+
+
+# Accounts and enrolment
+
+
+def account_balance(call: Call) -> str:
+    """5368: what is in a person's own accounts."""
+    data = call.input["data"]
+
+    def work(tx: Tx) -> Any:
+        ref = enrolment.find(tx, data.get("psnCertType", "01"), data["certno"], call.allow_test_area)
+        audit.write(tx, ref.book, "look_up", ref.id, purpose=call.infno)
+        held = balances(tx, ref.book, ref.id)
+        return {"result": {"balance": Amount(held.get(OWN, 0) + held.get(CURRENT_YEAR, 0))}}
+
+    return call.answer(commands.alone(call.db, work, at=call.at, by=call.by))
+
+
+def account_deduction(call: Call) -> str:
+    """5369: what the accounts paid of a settlement. They were drawn on with the settlement, so asking draws nothing."""
+    data = call.input["data"]
+    ref = PersonRef.parse(data["psnNo"])
+    with call.db.reading(call.at, call.by) as tx:
+        row = pay.find(tx, refs.parse(refs.SETTLEMENT, data["setlId"]))
+    if row["institution"] != call.institution.code:
+        raise Refusal("settlement.other_institution")
+    if row["person"] != ref.id or ("mdtrtId" in data and refs.parse(refs.VISIT, data["mdtrtId"]) != row["visit"]):
+        raise Refusal("settlement.other_person")
+    accounts = row["total"] - row["pool"] - row["supplement"] - row["serious"] - row["cash"]
+    return call.answer({"result": {"enttAcctPay": Amount(accounts), "psnPay": Amount(row["cash"])}})
+
+
+def enrolments(call: Call) -> str:
+    """90100: how a person was insured over some time."""
+    data = call.input["data"]
+    ref = person_of(data)
+    today = business_date(call.at)
+    first, last = data.get("begndate", date(today.year, 1, 1)), data.get("enddate", today)
+
+    def read(tx: Tx) -> Any:
+        rows = tx.all(records.SQL.enrolments, book=ref.book, person=ref.id, first=first, last=last)
+        told = [
+            {
+                "psn_no": ref.number,
+                "insutype": row["scheme"],
+                "poolarea_no": row["region"],
+                "psn_insu_stas": answers.STATUS_CODES[row["status"]],
+                "begndate": row["valid_from"],
+                "enddate": row["valid_to"],
+            }
+            for row in rows
+        ]
+        return {"data": [answers.shaped("90100", "data", row) for row in told]}
+
+    return _look(call, ref, read)

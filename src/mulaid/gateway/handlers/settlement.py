@@ -13,17 +13,20 @@ from mulaid.calendar import business_date
 from mulaid.db import Row, Tx
 from mulaid.gateway import answers
 from mulaid.gateway.handlers.call import DOOR, Call, certificate, check_area, person_of
+from mulaid.gateway.handlers.stay import withdraw
 from mulaid.gateway.handlers.visit import line_of
 from mulaid.ledger.chart import CURRENT_YEAR, OWN
 from mulaid.ledger.statement import balances
 from mulaid.money import Fen
 from mulaid.people import enrolment
+from mulaid.people.enrolment import PersonRef
 from mulaid.policy.explain import cautions, explain
 from mulaid.refusal import Refusal
-from mulaid.settlement import pay, visit
+from mulaid.settlement import pay, stay, visit
 from mulaid.settlement.refund import refund_whole
 
-REVERSIBLE = ("2102", "2207", "2103", "2208")
+REVERSIBLE = ("2102", "2207", "2304", "2103", "2208", "2305", "2401")
+REFUNDS = ("2103", "2208", "2305")
 
 
 def _outpatient_bill(tx: Tx, call: Call) -> pay.Bill:
@@ -45,6 +48,40 @@ def _outpatient_bill(tx: Tx, call: Call) -> pay.Bill:
         med_type=data.get("med_type", ""),
         token=certificate(data)[0],
     )
+
+
+def _stay_bill(tx: Tx, call: Call) -> pay.Bill:
+    """The lines of a stay that are not settled yet; their day is that of discharge, today before it."""
+    data = call.input["data"]
+    place, ref = refs.parse(refs.VISIT, data["mdtrt_id"]), person_of(data)
+    row = stay.find(tx, place, call.institution.code, ref.id)
+    if row["ended_on"] is None and call.infno == "2304" and data.get("mid_setl_flag", "0") != "1":
+        raise Refusal("visit.not_discharged_yet")
+    return pay.Bill(
+        library=call.library,
+        institution=call.institution,
+        person=ref,
+        infno=call.infno,
+        msgid=call.msgid,
+        visit=place,
+        batch=stay.open_batch(tx, row),
+        declared=_declared(data),
+        use_accounts=_use_accounts(call, data),
+        insutype=data.get("insutype", ""),
+        med_type=data.get("med_type", ""),
+        token=certificate(data)[0],
+        use="inpatient",
+    )
+
+
+def preview_stay(call: Call) -> str:
+    """2303: what 2304 would come to now."""
+    return _preview(call, lambda tx: _stay_bill(tx, call))
+
+
+def settle_stay(call: Call) -> str:
+    """2304: the money of a stay moves."""
+    return _settle(call, lambda tx: _stay_bill(tx, call))
 
 
 def _only_batch(tx: Tx, call: Call, place: UUID) -> str:
@@ -161,7 +198,7 @@ def settle_pharmacy(call: Call) -> str:
 
 
 def refund(call: Call) -> str:
-    """2208, 2103: a settlement is returned whole, every part to where it came from."""
+    """2208, 2103, 2305: a settlement is returned whole, every part to where it came from."""
     data = call.input["data"]
 
     def work(tx: Tx) -> dict[str, Any]:
@@ -205,8 +242,11 @@ def take_back(call: Call) -> str:
     def work(tx: Tx) -> None:
         if infno not in REVERSIBLE:
             raise Refusal("settlement.not_reversible", infno=infno)
+        if infno == "2401":
+            _withdraw_admission(tx, call, original)
+            return
         row = pay.made_by(tx, call.institution.book, DOOR, call.institution.code, original)
-        if infno in ("2103", "2208"):
+        if infno in REFUNDS:
             raise Refusal("settlement.refund_not_reversible")
         if "psn_no" in data and row["person"] != person_of(data).id:
             raise Refusal("settlement.other_person")
@@ -216,3 +256,16 @@ def take_back(call: Call) -> str:
     if infno in REVERSIBLE:
         commands.bar(call.db, call.institution.book, DOOR, call.institution.code, original, call.refuse, at=call.at, by=call.by)
     return call.command(work)
+
+
+def _withdraw_admission(tx: Tx, call: Call, original: str) -> None:
+    made = tx.one(visit.SQL.command_of, book=call.institution.book, door=DOOR, caller=call.institution.code, key=original)
+    if made is None or made["subject"] is None:
+        raise Refusal("settlement.nothing_to_reverse")
+    row = tx.one(visit.SQL.visit, book=refs.book_of(made["subject"]), id=made["subject"])
+    assert row is not None, "an admission's subject is its visit"
+    data = call.input["data"]
+    if "psn_no" in data and row["person"] != person_of(data).id:
+        raise Refusal("settlement.other_person")
+    if row["cancelled_at"] is None:
+        withdraw(tx, call, PersonRef(row["book"], row["person"]), refs.show(refs.VISIT, row["id"]))

@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from mulaid.web import frame, start
-from mulaid.web.citizen import aid, code, entrance, home, me, trial
+from mulaid.web.citizen import aid, code, entrance, home, me, member, trial
 from mulaid.web.visitor import anybody, citizen, demonstration, present
 
 both = require_http_methods(["GET", "HEAD", "POST"])
@@ -32,6 +32,11 @@ urlpatterns = [
     path("aid/order", citizen(require_POST(aid.order)), name="aid_order"),
     path("aid/pause", citizen(require_POST(aid.stop_all)), name="aid_pause"),
     path("aid/<str:key>", present(both(aid.one)), name="aid_one"),
-    path("me/watchers", citizen(require_safe(me.watchers)), name="watchers"),
+    path("family", citizen(require_safe(member.everybody)), name="family"),
+    path("family/<str:key>", present(both(member.page)), name="member"),
+    path("me/watchers", citizen(both(me.watchers)), name="watchers"),
+    path("me/freeze", citizen(both(me.freeze)), name="freeze"),
+    path("me/privacy", citizen(both(me.privacy)), name="privacy"),
+    path("me/export", present(require_safe(me.export)), name="export"),
     path("me/sessions", citizen(both(me.sessions)), name="sessions"),
 ]

@@ -15,6 +15,7 @@ from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.money import Fen
 from mulaid.people import credential
+from mulaid.people import family as bonds
 from mulaid.people.credential import Code
 from mulaid.policy.explain import INVERSE
 from mulaid.policy.facts import Giver, Wallet
@@ -26,6 +27,8 @@ from mulaid.web.citizen.relatives import Relative, family, one
 from mulaid.web.reading import alone, now
 from mulaid.web.visitor import Visitor
 
+USUAL = "settle"
+INACTIVE = "credential.not_active"
 AMPLE = 1_000_000_00
 """A bill nobody has: with it the law says everybody it would ask, and how much each could give."""
 
@@ -54,6 +57,10 @@ def _told(request: HttpRequest, who: str) -> dict[str, Any]:
     visitor: Visitor = request.visitor
     sandbox = settings.MULAID.profile != "production"
 
+    purpose = request.GET.get("for", USUAL)
+    if purpose not in bonds.PURPOSES:
+        purpose = USUAL
+
     def show(tx: Tx) -> tuple[list[Relative], Relative, Code | None, list[Source], Refusal | None]:
         person = one(tx, visitor, who)
         try:
@@ -64,6 +71,7 @@ def _told(request: HttpRequest, who: str) -> dict[str, Any]:
 
     people, person, made, order, refusal = alone(show, by=visitor.actor)
     told: dict[str, Any] = {"people": people, "who": person, "order": order, "refusal": refusal}
+    told |= {"purpose": purpose, "purposes": bonds.PURPOSES, "inactive": refusal is not None and refusal.code == INACTIVE}
     if made:
         digits = made.digits
         told |= {

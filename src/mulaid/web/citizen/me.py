@@ -1,40 +1,184 @@
-"""The visitor's own rights: who can show the code, who looked, where one is signed in."""
+"""The visitor's own rights: who may show the code and read costs, consents, what is stored, freezing, devices."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
-from mulaid import refs
+from mulaid import audit, refs
+from mulaid.calendar import stamp
 from mulaid.db import Row, Tx
+from mulaid.ledger import chart, statement
+from mulaid.money import Fen, yuan
+from mulaid.people import activation, aid, binding, consent, enrolment
+from mulaid.people import family as bonds
+from mulaid.people.application import OPEN
 from mulaid.people.enrolment import PersonRef
+from mulaid.people.identity import mask_number
 from mulaid.policy.explain import INVERSE
+from mulaid.policy.pack import library
+from mulaid.web import forms
 from mulaid.web import visitor as door
-from mulaid.web.citizen.relatives import SQL
-from mulaid.web.reading import reading
+from mulaid.web.citizen.member import told_uses
+from mulaid.web.citizen.relatives import SQL, bond_of, family
+from mulaid.web.reading import act, alone, reading
 from mulaid.web.visitor import Visitor
 
-LOOKS = 20
-ACTS = {
-    "show_code": "出示了医保码", "decode_code": "医院、药店扫了医保码", "read_costs": "看了年度费用",
-    "bind_family": "开通了亲情账户", "unbind_family": "解除了亲情账户",
-}  # fmt: skip
+USES, BILLS = 20, 1000
 SEE_OTHER = 303
 
 
 def watchers(request: HttpRequest) -> HttpResponse:
-    """Who can show the visitor's code, and who did what with it."""
+    """Who can show the visitor's code, who asks to, and who did what with it; a post allows, forbids or ends."""
     visitor: Visitor = request.visitor
+    form = forms.Form()
+    if request.method == "POST":
+        bond, me = bond_of(request.POST.get("bond", "")), visitor.ref
+        acts: dict[str, Callable[[Tx], object]] = {
+            "allow": lambda tx: bonds.allow_reading(tx, bond, me, True),
+            "forbid": lambda tx: bonds.allow_reading(tx, bond, me, False),
+            "part": lambda tx: bonds.part(tx, library(), bond, me),
+        }
+        answer = _press(request, acts, form, "/me/watchers")
+        if answer is not None:
+            return answer
     with reading(visitor.actor) as tx:
-        rows = tx.all(SQL.watchers, book=visitor.ref.book, person=visitor.ref.id)
-        found = [{**row, "shown": _shown(tx, row["binder"]), "word": INVERSE.get(row["relation"], "家人")} for row in rows]
-        looks = [
-            {"at": row["at"], "what": ACTS[row["act"]], "who": _who(tx, row, visitor)}
-            for row in tx.all(SQL.looks, book=visitor.ref.book, person=visitor.ref.id, most=LOOKS)
+        found = [
+            {"bond": bond, "key": refs.show(refs.RELATION, bond.id), "word": INVERSE.get(bond.relation, "家人")}
+            for bond in bonds.binders(tx, visitor.ref)
         ]
-    return render(request, "citizen/watchers.html", {"watchers": found, "looks": looks})
+        asked = [
+            {"request": one, "key": refs.show(refs.RELATION, one.id), "word": INVERSE.get(one.relation, "家人")}
+            for one in binding.asked_of(tx, library(), visitor.ref)
+            if one.state in OPEN
+        ]
+        uses = told_uses(tx, bonds.uses(tx, visitor.ref, USES))
+        way = activation.way(tx, library(), visitor.ref, visitor.ref)
+    told = {"watchers": found, "asked": asked, "uses": uses, "way": way, "form": form}
+    return render(request, "citizen/watchers.html", told, status=422 if form.trouble else 200)
+
+
+def freeze(request: HttpRequest) -> HttpResponse:
+    """The visitor's code out of use at once, and in use again."""
+    visitor: Visitor = request.visitor
+    form = forms.Form()
+    if request.method == "POST":
+        acts: dict[str, Callable[[Tx], object]] = {
+            "freeze": lambda tx: activation.freeze(tx, visitor.ref, visitor.ref, "本人申请"),
+            "thaw": lambda tx: activation.thaw(tx, visitor.ref, visitor.ref),
+        }
+        answer = _press(request, acts, form, "/me/freeze")
+        if answer is not None:
+            return answer
+    with reading(visitor.actor) as tx:
+        way = activation.way(tx, library(), visitor.ref, visitor.ref)
+    return render(request, "citizen/freeze.html", {"way": way, "form": form}, status=422 if form.trouble else 200)
+
+
+def privacy(request: HttpRequest) -> HttpResponse:
+    """What is stored about the visitor, and what was agreed to; a post takes an agreement back."""
+    visitor: Visitor = request.visitor
+    form = forms.Form()
+    if request.method == "POST":
+        given = bond_of(request.POST.get("consent", ""))
+        acts: dict[str, Callable[[Tx], object]] = {
+            "withdraw": lambda tx: bonds.withdraw_consent(tx, visitor.ref, visitor.ref, given)
+        }
+        answer = _press(request, acts, form, "/me/privacy")
+        if answer is not None:
+            return answer
+    with reading(visitor.actor) as tx:
+        one = enrolment.person(tx, visitor.ref)
+        agreed = [
+            {"given": given, "key": refs.show(refs.RELATION, given.id), "text": consent.text_of(tx, visitor.ref, given.id)}
+            for given in consent.of(tx, visitor.ref)
+        ]
+    told = {"shown": one.shown, "number": mask_number(one.number), "agreed": agreed, "form": form}
+    return render(request, "citizen/privacy.html", told, status=422 if form.trouble else 200)
+
+
+def export(request: HttpRequest) -> HttpResponse:
+    """Everything that is stored about the visitor, as JSON; taking it home is in the audit trail."""
+    visitor: Visitor = request.visitor
+
+    def work(tx: Tx) -> dict[str, Any]:
+        audit.write(tx, visitor.ref.book, "export_own_data", visitor.ref.id)
+        return _everything(tx, visitor)
+
+    text = json.dumps(alone(work, by=visitor.actor), ensure_ascii=False, indent=1)
+    answer = HttpResponse(text, content_type="application/json; charset=utf-8")
+    answer.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
+    return answer
+
+
+def _everything(tx: Tx, visitor: Visitor) -> dict[str, Any]:
+    """The visitor's data in the words of the pages. Other people are masked: their data are theirs."""
+    ref = visitor.ref
+    one = enrolment.person(tx, ref)
+    purses = statement.balances(tx, ref.book, ref.id)
+    return {
+        "本人": {"姓名": one.name, "证件号码": one.number, "出生日期": one.born.isoformat(), "人员编号": ref.number},
+        "参保": [
+            {name: str(value) for name, value in row.items()} for row in tx.all(SQL.enrolments, book=ref.book, person=ref.id)
+        ],
+        "账户": {chart.PURSE_NAMES[kind]: yuan(fen) for kind, fen in purses.items()},
+        "账户明细": _entries(tx, ref, purses),
+        "费用": [_bill_told(row) for row in tx.all(SQL.bills, book=ref.book, person=ref.id, most=BILLS)],
+        "我能出示谁的医保码": [{"称呼": person.called, "姓名": person.shown} for person in family(tx, visitor)[1:]],
+        "谁能出示我的医保码": [{"姓名": bond.shown, "开通": stamp(bond.bound_at)} for bond in bonds.binders(tx, ref)],
+        "我授权的家庭共济": [_aid_told(tx, found, found.receiver) for found in aid.given(tx, ref, past=True)],
+        "授权给我的家庭共济": [_aid_told(tx, found, found.giver) for found in aid.received(tx, ref, past=True)],
+        "同意过的文本": [
+            {"名称": given.title, "版本": given.version, "时间": stamp(given.at), "内容": consent.text_of(tx, ref, given.id)}
+            for given in consent.of(tx, ref)
+        ],
+        "消息": [
+            {"时间": stamp(row["at"]), "内容": row["text"]} for row in tx.all(SQL.news, book=ref.book, person=ref.id, most=BILLS)
+        ],
+        "登录": [
+            {"时间": stamp(row["opened_at"]), "设备": row["device"], "渠道": row["channel"]} for row in door.sessions(tx, visitor)
+        ],
+    }
+
+
+def _entries(tx: Tx, ref: PersonRef, purses: Mapping[int, Fen]) -> list[dict[str, str]]:
+    return [
+        {
+            "账户": chart.PURSE_NAMES[kind],
+            "日期": entry.business_date.isoformat(),
+            "金额": yuan(entry.fen),
+            "余额": yuan(entry.balance),
+        }
+        for kind in purses
+        for entry in statement.statement(tx, ref.book, ref.id, kind)
+    ]
+
+
+def _bill_told(row: Row) -> dict[str, str]:
+    return {
+        "编号": refs.show(refs.SETTLEMENT, row["id"]),
+        "时间": stamp(row["settled_at"]),
+        "机构": row["place"],
+        "合计": yuan(row["total"]),
+        "家人帮付": yuan(row["aid"]),
+        "现金": yuan(row["cash"]),
+    }
+
+
+def _aid_told(tx: Tx, found: aid.Aid, other: PersonRef) -> dict[str, Any]:
+    return {
+        "对方": enrolment.person(tx, other).shown,
+        "关系": found.relation,
+        "状态": found.status,
+        "开始": stamp(found.bound_at),
+        "结束": stamp(found.ended_at) if found.ended_at else "",
+        "已用": yuan(found.used),
+    }
 
 
 def sessions(request: HttpRequest) -> HttpResponse:
@@ -59,13 +203,18 @@ def sessions(request: HttpRequest) -> HttpResponse:
     return render(request, "citizen/sessions.html", {"sessions": found})
 
 
-def _who(tx: Tx, row: Row, visitor: Visitor) -> str:
-    if row["behalf_of"] is None or row["behalf_of"] == visitor.ref.id:
-        return "本人"
-    return _shown(tx, row["behalf_of"])
+def _press(request: HttpRequest, acts: dict[str, Callable[[Tx], object]], form: forms.Form, back: str) -> HttpResponse | None:
+    """Carry out the button that was pressed and go back; a refusal stays on the form."""
+    pressed = request.POST.get("do", "")
+    if pressed not in acts:
+        raise Http404
 
+    def work(tx: Tx) -> dict[str, Any]:
+        acts[pressed](tx)
+        return {}
 
-def _shown(tx: Tx, person: UUID) -> str:
-    ref = PersonRef(refs.book_of(person), person)
-    row = tx.one(SQL.shown, book=ref.book, id=ref.id)
-    return str(row["shown"]) if row else "家人"
+    outcome = act(request, work)
+    if outcome.done:
+        return HttpResponseRedirect(f"{back}?done={pressed}", status=SEE_OTHER)
+    form.refuse(outcome)
+    return None

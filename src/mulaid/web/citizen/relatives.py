@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 from django.http import Http404
 
 from mulaid import refs
 from mulaid.calendar import business_date
-from mulaid.db import Row, Statements, Tx
+from mulaid.db import Statements, Tx
+from mulaid.people import family as bonds
 from mulaid.people.enrolment import PersonRef
+from mulaid.people.family import Bond
 from mulaid.people.identity import age_on
 from mulaid.refusal import Refusal
 from mulaid.web.visitor import Visitor
@@ -27,13 +30,12 @@ class Relative:
 
     key: str
     ref: PersonRef
-    bond: UUID | None
+    bond: Bond | None
     shown: str
     called: str
     relation: str
     born: date
     age: int
-    since: datetime | None
     region: str
     base: str
     status: str
@@ -51,19 +53,15 @@ class Relative:
 
 def oneself(tx: Tx, visitor: Visitor) -> Relative:
     """The visitor."""
-    row = tx.one(SQL.oneself, book=visitor.ref.book, person=visitor.ref.id, on=business_date(tx.at))
-    assert row is not None, "who is signed in is there"
-    return _relative(tx, row, ME, "我", None)
+    return _relative(tx, visitor.ref, None)
 
 
 def relatives(tx: Tx, visitor: Visitor) -> list[Relative]:
     """Whose codes the visitor may show."""
-    rows = tx.all(SQL.relatives, person=visitor.ref.id, on=business_date(tx.at))
-    found = []
-    for row in rows:
-        name = called(row["relation"], row["gender"])
-        found.append(_relative(tx, row, refs.show(refs.RELATION, row["bond"]), name, row["bond"]))
-    return _told_apart(found)
+    found = [_relative(tx, bond.member, bond) for bond in bonds.members(tx, visitor.ref)]
+    # Two sons are both called son: their masked names then stand beside.
+    names = Counter(relative.called for relative in found)
+    return [replace(one, called=f"{one.called} {one.shown}") if names[one.called] > 1 else one for one in found]
 
 
 def family(tx: Tx, visitor: Visitor) -> list[Relative]:
@@ -75,37 +73,36 @@ def one(tx: Tx, visitor: Visitor, key: str) -> Relative:
     """The person a page is about; not found unless it is the visitor or one of the visitor's living bonds."""
     if key == ME:
         return oneself(tx, visitor)
-    try:
-        bond = refs.parse(refs.RELATION, key)
-    except Refusal:
-        raise Http404 from None
+    bond = bond_of(key)
     for relative in relatives(tx, visitor):
-        if relative.bond == bond:
+        if relative.bond is not None and relative.bond.id == bond:
             return relative
     raise Http404
 
 
-def _relative(tx: Tx, row: Row, key: str, name: str, bond: UUID | None) -> Relative:
+def bond_of(key: str) -> UUID:
+    """The relation a key names; not found for what can be none."""
+    try:
+        return refs.parse(refs.RELATION, key)
+    except Refusal:
+        raise Http404 from None
+
+
+def _relative(tx: Tx, ref: PersonRef, bond: Bond | None) -> Relative:
+    today = business_date(tx.at)
+    row = tx.one(SQL.person, book=ref.book, person=ref.id, on=today)
+    assert row is not None, "who is signed in or bound is there"
+    relation = bond.relation if bond else ""
     return Relative(
-        key=key,
-        ref=PersonRef(row["book"], row["id"]),
+        key=refs.show(refs.RELATION, bond.id) if bond else ME,
+        ref=ref,
         bond=bond,
         shown=row["shown"],
-        called=name,
-        relation=row.get("relation", ""),
+        called=(bond.label or called(relation, row["gender"])) if bond else "我",
+        relation=relation,
         born=row["born"],
-        age=age_on(row["born"], business_date(tx.at)),
-        since=row.get("bound_at"),
+        age=age_on(row["born"], today),
         region=row["region"] or "",
         base=row["base"] or "",
         status=row["status"] or "",
     )
-
-
-def _told_apart(found: list[Relative]) -> list[Relative]:
-    """Two sons are both called son: their masked names then stand beside."""
-    names = [relative.called for relative in found]
-    return [
-        replace(relative, called=f"{relative.called} {relative.shown}") if names.count(relative.called) > 1 else relative
-        for relative in found
-    ]

@@ -16,11 +16,10 @@ from mulaid import commands
 from mulaid.db import Actor
 from mulaid.ledger import chart, statement
 from mulaid.money import yuan
-from mulaid.people import enrolment
+from mulaid.people import enrolment, household
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
-from mulaid.settlement import household
 from test_aid import with_rule
 
 FUJIAN, NANJING = "350200", "320100"

@@ -14,11 +14,10 @@ import pytest
 from city import SHANGHAI, City
 from mulaid.ledger import chart
 from mulaid.money import yuan
-from mulaid.people import enrolment
+from mulaid.people import enrolment, remit, wallet
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
-from mulaid.settlement import remit, wallet
 
 WUHAN, CHANGSHA = "420100", "430100"
 TABLES = (

@@ -12,14 +12,15 @@ from typing import Any
 import procrastinate
 
 from mulaid import commands
-from mulaid.calendar import Clock, business_date, month_of, wall_clock
+from mulaid.calendar import Clock, business_date, month_of, months_later, wall_clock
 from mulaid.crypto import Keys
 from mulaid.db import Actor, Database, Tx
 from mulaid.gateway.auth import BUCKET_SECONDS
+from mulaid.ledger import statement
 from mulaid.money import yuan
 from mulaid.outside.messages import Messages, SandboxMessages, messages_for
 from mulaid.outside.sms import NotSent, Sms
-from mulaid.people import phone
+from mulaid.people import endings, phone, remit, wallet
 from mulaid.policy.pack import Library, library
 from mulaid.settings import Settings
 from mulaid.settlement import crediting, news
@@ -50,6 +51,17 @@ def build(settings: Settings, keys: Keys) -> procrastinate.App:
     @app.task(name="sweep", queueing_lock="sweep", pass_context=False)
     def sweep_nonces(timestamp: int) -> None:
         sweep(db)
+
+    @app.periodic(cron="*/10 * * * *")
+    @app.task(name="wallets", queueing_lock="wallets", pass_context=False)
+    def return_transfers(timestamp: int) -> None:
+        return_overdue(db)
+
+    @app.periodic(cron="10 17 * * *")
+    @app.task(name="relations", queueing_lock="relations", pass_context=False)
+    def walk_relations(timestamp: int) -> None:
+        look_at_relations(db, library())
+        clear_last_month(db)
 
     @app.periodic(cron="40 17 * * *")
     @app.task(name="credit", queueing_lock="credit", pass_context=False)
@@ -89,6 +101,42 @@ def credit_everybody(
         left_out.update(came.left_out)
         tell(f"{month:%Y-%m}: book {place} of {len(books)}, {people} people, {yuan(fen)} yuan")
     return Came(0, people, fen, dict(left_out), done=True)
+
+
+def look_at_relations(db: Database, packs: Library, *, clock: Clock = wall_clock) -> int:
+    """End what has run out and what the facts about people end, and put to sleep what is not used; the people looked at.
+
+    One transaction a person, so that it can be stopped anywhere; run again, it finds nothing left to end.
+    """
+    seen = 0
+    with db.reading(clock(), BY) as tx:
+        books = statement.books(tx)
+    for book in books:
+        while _batch(db, partial(endings.walk_book, book=book), clock) >= endings.BATCH:
+            pass  # a book with many ends takes several transactions
+        with db.reading(clock(), BY) as tx:
+            people = endings.parties(tx, book)
+        for person in people:
+            _batch(db, partial(endings.walk_person, library=packs, person=person), clock)
+        seen += len(people)
+    return seen
+
+
+def return_overdue(db: Database, *, clock: Clock = wall_clock) -> int:
+    """Send back what nobody accepted in time; how many transfers."""
+    with db.reading(clock(), BY) as tx:
+        books = remit.overdue_books(tx)
+    return sum(int(_batch(db, partial(remit.return_overdue, book=book), clock)) for book in books)
+
+
+def clear_last_month(db: Database, *, clock: Clock = wall_clock) -> int:
+    """Put the draws on quotas up to the end of last month into its report; the number of books that had any."""
+    month = months_later(month_of(business_date(clock())), -1)
+    with db.reading(clock(), BY) as tx:
+        books = wallet.to_clear(tx, month)
+    for book in books:
+        _batch(db, partial(wallet.clear, book=book, month=month), clock)
+    return len(books)
 
 
 def _batch(db: Database, work: Callable[[Tx], Any], clock: Clock) -> Any:

@@ -11,6 +11,9 @@ from uuid import UUID
 OWN, CURRENT_YEAR, HOUSEHOLD, WALLET = 1, 2, 3, 4
 PURSE_NAMES = {OWN: "个人账户", CURRENT_YEAR: "当年账户", HOUSEHOLD: "家庭账户", WALLET: "跨省共济额度"}
 
+NO_REGION = "000000"
+"""Stands for an area nobody knows any more."""
+
 
 def purse(holder: UUID, kind: int) -> str:
     """A counted account of a person or household."""
@@ -54,6 +57,11 @@ def on_the_way(book: int) -> str:
 def premium(scheme: str, region: str) -> str:
     """What was paid into an insurance of an area from accounts, by the words of the law (resident, ltc, ...)."""
     return f"premium:{scheme}:{region}"
+
+
+def payout(region: str) -> str:
+    """What an area's counters paid out of accounts, to heirs and to people who left for good."""
+    return f"payout:{region}"
 
 
 def crediting(region: str) -> str:

@@ -94,3 +94,18 @@ grant insert on mulaid.aid_party to mulaid_web, mulaid_worker;
 grant update (status, waits_for, lapses_at, bound_at, kinship, valid_to, quota, settlement_cap, month_cap, year_cap, reserve, paused, rank,
     uses, ended_at, ended_because, version) on mulaid.aid to mulaid_web, mulaid_worker;
 grant update on mulaid.aid_given, mulaid.aid_party to mulaid_web, mulaid_worker;
+
+-- Household accounts and wallets: the same two. The worker ends, returns and clears; only people open and send.
+grant insert on mulaid.household, mulaid.household_member, mulaid.household_roll, mulaid.wallet_grant, mulaid.wallet_given, mulaid.wallet,
+    mulaid.wallet_transfer, mulaid.wallet_incoming to mulaid_web;
+grant update on mulaid.household_roll to mulaid_web, mulaid_worker;
+grant update (closed_on, version) on mulaid.household to mulaid_web, mulaid_worker;
+grant update (left_on, month, transfers, version) on mulaid.household_member to mulaid_web, mulaid_worker;
+grant update (frozen) on mulaid.purse to mulaid_web, mulaid_worker;
+grant update (status, quota, ended_at, ended_because, version) on mulaid.wallet_grant to mulaid_web, mulaid_worker;
+grant update (ended_at) on mulaid.wallet_given to mulaid_web, mulaid_worker;
+grant update (region, opened_at, opened_by, closed_at, day, sent, version) on mulaid.wallet to mulaid_web;
+grant update (status, decided_at) on mulaid.wallet_transfer to mulaid_web, mulaid_worker;
+grant update (cleared) on mulaid.wallet_draw to mulaid_worker;
+grant insert, update on mulaid.clearing to mulaid_worker;
+grant update (fen) on mulaid.returned to mulaid_worker;

@@ -18,7 +18,7 @@ from mulaid.db import Statements, Tx
 from mulaid.ledger import chart, journal, statement
 from mulaid.ledger.journal import Leg
 from mulaid.money import Fen
-from mulaid.people import aid
+from mulaid.people import endings
 from mulaid.people.enrolment import EMPLOYEES, RESIDENTS, Enrolment, PersonRef, history, newest, restate
 from mulaid.people.identity import age_on
 from mulaid.policy import waiting
@@ -47,7 +47,7 @@ def suspend(tx: Tx, library: Library, ref: PersonRef, since: date, reason: str =
     now = _standing(tx, ref, since, "normal")
     restate(tx, ref, [replace(now, status="suspended", valid_from=since, valid_to=None)])
     _told(tx, ref, "suspend_enrolment", since, reason)
-    aid.release_by_facts(tx, library, ref)
+    endings.release_by_facts(tx, library, ref)
 
 
 def end(tx: Tx, library: Library, ref: PersonRef, since: date, reason: str = "") -> None:
@@ -55,7 +55,7 @@ def end(tx: Tx, library: Library, ref: PersonRef, since: date, reason: str = "")
     now = _standing(tx, ref, since, "normal", "suspended", "lapsed_waiting")
     restate(tx, ref, [replace(now, status="ended", valid_from=since, valid_to=None)])
     _told(tx, ref, "end_enrolment", since, reason)
-    aid.release_by_facts(tx, library, ref)
+    endings.release_by_facts(tx, library, ref)
 
 
 def leave(tx: Tx, library: Library, ref: PersonRef, since: date, reason: str = "") -> None:
@@ -63,7 +63,7 @@ def leave(tx: Tx, library: Library, ref: PersonRef, since: date, reason: str = "
     now = _standing(tx, ref, since, "normal", "suspended", "lapsed_waiting")
     restate(tx, ref, [replace(now, status="moved", valid_from=since, valid_to=None)])
     _told(tx, ref, "leave_enrolment", since, reason)
-    aid.release_by_facts(tx, library, ref)
+    endings.release_by_facts(tx, library, ref)
 
 
 def move(tx: Tx, library: Library, ref: PersonRef, region: str, since: date, *, wage_base: Fen | None = None) -> Fen:
@@ -78,9 +78,9 @@ def move(tx: Tx, library: Library, ref: PersonRef, region: str, since: date, *, 
     there = library.in_force(region, since)
     base = wage_base if wage_base is not None else now.wage_base
     restate(tx, ref, [replace(now, region=region, wage_base=base, valid_from=since, valid_to=now.valid_to)])
+    endings.release_by_facts(tx, library, ref)  # first, because what a household gives back follows with the rest
     moved = _account_follows(tx, ref, library.in_force(now.region, since), there) if now.scheme == EMPLOYEES else 0
     _told(tx, ref, "move_enrolment", since, region)
-    aid.release_by_facts(tx, library, ref)
     return moved
 
 
@@ -178,7 +178,7 @@ def died(tx: Tx, library: Library, ref: PersonRef, on: date) -> None:
     if last is not None and _over(last, on + DAY) is None and last.status not in ("ended", "moved"):
         restate(tx, ref, [replace(last, status="ended", valid_from=on + DAY, valid_to=None)])
     _told(tx, ref, "record_death", on, "")
-    aid.release_by_facts(tx, library, ref)
+    endings.release_by_facts(tx, library, ref)
 
 
 def kinship_ended(tx: Tx, library: Library, ref: PersonRef, other: PersonRef, on: date) -> None:
@@ -189,7 +189,7 @@ def kinship_ended(tx: Tx, library: Library, ref: PersonRef, other: PersonRef, on
     if not ended:
         raise Refusal("standing.not_kin")
     _told(tx, ref, "end_kinship", on, "", other)
-    aid.release_by_facts(tx, library, ref)
+    endings.release_by_facts(tx, library, ref)
 
 
 def waits_told(tx: Tx, library: Library, ref: PersonRef) -> list[list[Line]]:

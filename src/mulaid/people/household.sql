@@ -63,3 +63,7 @@ select balance, floor, frozen from purse where book = %(book)s and holder = %(ho
 -- Closed households of a book into whose pool a refund has come since.
 select h.id from household h join purse p on p.book = h.book and p.holder = h.id and p.kind = 3
 where h.book = %(book)s and h.closed_on is not null and p.balance > 0 order by h.id
+
+-- seated --
+-- Everybody of a book who is in a household.
+select person from household_member where book = %(book)s and left_on is null order by person

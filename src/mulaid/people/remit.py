@@ -1,7 +1,7 @@
 """Wallet transfers as they were in 2025: money sent from an own account or a wallet to a relative's wallet.
 
 Until the receiver accepts, the money is on its way; what nobody accepts goes back to where it came from. Dated: where a region's
-wallet_mode is `quota`, quotas are frozen instead and nothing new is sent (mulaid.settlement.wallet). Rule: policy.md N5.
+wallet_mode is `quota`, quotas are frozen instead and nothing new is sent (mulaid.people.wallet). Rule: policy.md N5.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from mulaid.ledger.journal import Leg, open_purse, post, reverse
 from mulaid.money import Fen, yuan
 from mulaid.people.eligibility import enrolment_of, kinship_of, may_give, shown
 from mulaid.people.enrolment import PersonRef
+from mulaid.people.wallet import SQL
 from mulaid.policy.pack import Library, Pack
 from mulaid.refusal import Refusal
-from mulaid.settlement.wallet import SQL
 
 
 @dataclass(frozen=True, slots=True)

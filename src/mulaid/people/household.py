@@ -24,7 +24,7 @@ from mulaid.policy.explain import RELATIONS
 from mulaid.policy.pack import Library, Pack
 from mulaid.refusal import Refusal
 
-SQL = Statements("mulaid.settlement", "household.sql")
+SQL = Statements("mulaid.people", "household.sql")
 SELF = "self"
 
 
@@ -201,6 +201,11 @@ def return_late_refunds(tx: Tx, book: int) -> int:
         audit.write(tx, book, "return_to_head", found.ref, behalf_of=found.head.id, detail={"fen": pool})
         outbox.tell(tx, book, found.head.id, f"家庭账户关闭后收到退费 {yuan(pool)} 元，已退回您的个人账户。", found.ref)
     return len(closed)
+
+
+def parties(tx: Tx, book: int) -> list[PersonRef]:
+    """Everybody of a book who is in a household: whom the nightly job looks at."""
+    return [PersonRef(book, row["person"]) for row in tx.all(SQL.seated, book=book)]
 
 
 def of(tx: Tx, person: PersonRef) -> Household | None:

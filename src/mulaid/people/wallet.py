@@ -1,7 +1,7 @@
 """The insurance wallet: mutual aid with relatives in other provinces.
 
 Since 2026 a giver freezes a quota: part of the own account that waits for one relative. No money is in the wallet: a settlement
-draws on the giver's account, and areas clear monthly. Money sent into wallets, as in 2025, is `mulaid.settlement.remit`.
+draws on the giver's account, and areas clear monthly. Money sent into wallets, as in 2025, is `mulaid.people.remit`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mulaid.policy.explain import INVERSE, RELATIONS
 from mulaid.policy.pack import Library
 from mulaid.refusal import Refusal
 
-SQL = Statements("mulaid.settlement", "wallet.sql")
+SQL = Statements("mulaid.people", "wallet.sql")
 
 
 @dataclass(frozen=True, slots=True)

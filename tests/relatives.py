@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from importlib import resources
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from city import City
-from mulaid.people import application, binding, consent, enrolment, face
+from mulaid.people import activation, application, binding, consent, enrolment, face, family, renewal
 from mulaid.people.binding import Claim
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.face import Assurance, FaceOutcome, FaceRequest, FaceSession, Result
@@ -75,6 +78,31 @@ class Relatives:
             lambda tx: binding.begin_face(tx, self.packs, request, self[asker], self.letters(request, asker)[1].hash)
         )
 
+    def begins_unseen(self, request: UUID, asker: str) -> FaceRequest:
+        """The same from somebody who was shown nothing."""
+        return self.city.run(lambda tx: binding.begin_face(tx, self.packs, request, self[asker], "0" * 64))
+
+    def letters_of_guardian(self, request: UUID, guardian: str) -> consent.Letter:
+        """What a guardian is shown at the counter."""
+        return self.city.run(lambda tx: binding.guardian_letter(tx, self.packs, request, self[guardian]))
+
+    def begins_activation(self, asker: str, member: str) -> FaceRequest:
+        """A face check to activate."""
+        return self.city.run(
+            lambda tx: activation.begin(tx, self.packs, self[asker], self[member], activation.notice(tx, self[member]).hash)
+        )
+
+    def activates(self, asker: str, member: str) -> None:
+        """The whole activation by face."""
+        asked = self.begins_activation(asker, member)
+        self.looks(asked, asker)
+        self.city.run(lambda tx: activation.finish(tx, self[asker], self[member], asked.check))
+
+    def begins_renewal(self, bond: UUID, asker: str) -> FaceRequest:
+        """A face check to give consent anew."""
+        member = self.city.run(lambda tx: family.detail(tx, bond, self[asker])).member
+        return self.city.run(lambda tx: renewal.begin_face(tx, self.packs, bond, self[asker], activation.notice(tx, member).hash))
+
     def looks(self, asked: FaceRequest, asker: str, **outcome: Any) -> Result:
         """The provider takes the check and answers it; a pass of the right person unless said otherwise."""
         ref = f"ref-{asked.tx_id}"
@@ -106,3 +134,32 @@ class Relatives:
     def sees(self, request: UUID, reader: str) -> application.Request:
         """The request as one of its sides sees it."""
         return self.city.run(lambda tx: binding.standing(tx, self.packs, request, self[reader]))
+
+
+def tables(city: City) -> dict[str, Any]:
+    """Every row of what family accounts rest on: equal before and after a refusal."""
+    names = (
+        "family_bond", "family_given", "family_turn", "family_request", "family_invited", "family_paper", "family_use", "consent",
+        "credential", "face_check", "code", "person", "audit", "outbox",
+    )  # fmt: skip
+    return {name: city.run(lambda tx, name=name: tx.all(f"select * from {name} order by 1, 2")) for name in names}
+
+
+def refused_whole(city: City, code: str, work: Callable[[], Any]) -> Refusal:
+    """Refused, and no table is other than before."""
+    before = tables(city)
+    refusal = refused(code, work)
+    assert tables(city) == before
+    return refusal
+
+
+def packs_with(folder: Path, **values: str) -> Library:
+    """The national layer with values of a test's own, each as it would stand in the pack."""
+    text = resources.files("mulaid.packs").joinpath("cn/pack.toml").read_text("utf-8")
+    for name, value in values.items():
+        mine = f'[{name}]\n"2000-01-01" = {{ value = {value}, source = "decision" }}\n\n'
+        text, found = re.subn(rf"(?ms)^\[{name}(\]|\.).*?(?=^\[(?!{name}))", mine, text)
+        assert found, name
+    (folder / "cn").mkdir(exist_ok=True)
+    (folder / "cn" / "pack.toml").write_text(text, "utf-8")
+    return Library(folder)

@@ -225,6 +225,11 @@ def letters(tx: Tx, library: Library, request: UUID, reader: PersonRef) -> tuple
     return ()
 
 
+def guardian_letter(tx: Tx, library: Library, request: UUID, guardian: PersonRef) -> consent.Letter:
+    """What a guardian at the counter is shown, whatever the request waits for."""
+    return _agreement(tx, library, visible(tx, library, request, guardian), guardian)
+
+
 def submit(tx: Tx, library: Library, request: UUID, binder: PersonRef, agreed: str, papers: Mapping[str, Sequence[UUID]]) -> str:
     """The promise is agreed to and pictures are handed in, by kind of paper; the new state.
 

@@ -18,7 +18,7 @@ from mulaid.db import Statements, Tx
 from mulaid.ledger import chart, journal, statement
 from mulaid.ledger.journal import Leg
 from mulaid.money import Fen
-from mulaid.people import endings
+from mulaid.people import endings, family
 from mulaid.people.enrolment import EMPLOYEES, RESIDENTS, Enrolment, PersonRef, history, newest, restate
 from mulaid.people.identity import age_on
 from mulaid.policy import waiting
@@ -179,6 +179,7 @@ def died(tx: Tx, library: Library, ref: PersonRef, on: date) -> None:
         restate(tx, ref, [replace(last, status="ended", valid_from=on + DAY, valid_to=None)])
     _told(tx, ref, "record_death", on, "")
     endings.release_by_facts(tx, library, ref)
+    family.end_all(tx, ref, "death")
 
 
 def kinship_ended(tx: Tx, library: Library, ref: PersonRef, other: PersonRef, on: date) -> None:

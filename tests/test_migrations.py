@@ -220,6 +220,23 @@ FILES_OF = {
 """Every file of named statements."""
 
 TELLING = {name for name in FILES_OF["settlement/settlement.sql"].by_name if "news" in name}
+
+
+def words(text: str) -> set[str]:
+    """Names, parted by spaces."""
+    return set(text.split())
+
+
+DESK_PAGES = words("""
+    staff related open_case case take_case give_back_case ask_papers papers_came decide_case check_case send_back_case
+    end_case add_event events queue add_applied applied shown bond file_papers places add_paper papers_of paper
+    add_seen picture_seen add_link use_link
+    """)
+DESK_WORKER = words("""
+    open_case open_case_about case send_back_case end_case add_event checked lapsing shown bond add_applied file_papers
+    picture_seen papers_of waiting_aid reviews books_with_waiting_aid books_with_reviews disable_expired drop_links
+    books_with_papers papers_given_before case_end open_dispute delete_paper
+    """)
 RUN_BY: dict[tuple[str, str], set[str]] = {
     ("gateway", "people/people.sql"): {
         "find_by_document",
@@ -250,6 +267,8 @@ RUN_BY: dict[tuple[str, str], set[str]] = {
         "drop_codes",
         "drop_allowances",
     },
+    ("web", "agency/agency.sql"): DESK_PAGES,
+    ("worker", "agency/agency.sql"): DESK_WORKER,
     ("web", "people/phone.sql"): {
         "use_allowance",
         "sent_since",
@@ -451,8 +470,8 @@ def test_the_gateway_cannot_lower_a_floor(roles: dict[str, psycopg.Connection], 
 
 APPENDS = {"purse", "journal", "entry", "returned"}
 """Premiums on the pages and the worker's monthly credit append to the books; neither changes what is written."""
-OPENS = {("web", "aid")}
-"""Authorisations are opened on the pages."""
+OPENS = {("web", "aid"), ("worker", "settlement")}
+"""Authorisations are opened on the pages; the worker writes the refund that two clerks agreed on."""
 
 
 @pytest.mark.parametrize(

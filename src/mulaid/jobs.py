@@ -12,6 +12,7 @@ from typing import Any
 import procrastinate
 
 from mulaid import commands
+from mulaid.agency import casework, evidence, staff
 from mulaid.calendar import Clock, business_date, month_of, months_later, wall_clock
 from mulaid.crypto import Keys
 from mulaid.db import Actor, Database, Tx
@@ -20,8 +21,10 @@ from mulaid.ledger import statement
 from mulaid.money import yuan
 from mulaid.outside.messages import Messages, SandboxMessages, messages_for
 from mulaid.outside.sms import NotSent, Sms
+from mulaid.outside.storage import Storage, storage_for
 from mulaid.people import endings, phone, remit, wallet
 from mulaid.policy.pack import Library, library
+from mulaid.refusal import Refusal
 from mulaid.settings import Settings
 from mulaid.settlement import crediting, news
 from mulaid.settlement.crediting import Came
@@ -46,6 +49,17 @@ def build(settings: Settings, keys: Keys) -> procrastinate.App:
     def send_news(timestamp: int) -> None:
         tell_everybody(db, messages)
         deliver(db, sms)
+        carry_out(db)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="adopt", queueing_lock="adopt", pass_context=False)
+    def adopt_waiting(timestamp: int) -> None:
+        adopt(db)
+
+    @app.periodic(cron="20 2 * * *")
+    @app.task(name="desk", queueing_lock="desk", pass_context=False)
+    def keep_the_desk(timestamp: int) -> None:
+        tidy_desk(db, storage_for(settings.data, settings.outside, wall_clock))
 
     @app.periodic(cron="*/10 * * * *")
     @app.task(name="sweep", queueing_lock="sweep", pass_context=False)
@@ -178,6 +192,50 @@ def deliver(db: Database, sms: Sms) -> int:
                 left, done = left + 1, partial(phone.sent, message=message, receipt=receipt)
             commands.alone(db, done, at=wall_clock(), by=BY)
     return left
+
+
+def carry_out(db: Database) -> int:
+    """Carry out the cases that two people agreed on; the number done. What the domain refuses goes back to the clerk."""
+    done = 0
+    with db.reading(wall_clock(), BY) as tx:
+        waiting = casework.checked(tx)
+    for case in waiting:
+        try:
+            commands.alone(db, partial(casework.effect, case=case), at=wall_clock(), by=BY)
+            done += 1
+        except Refusal as refusal:
+            if refusal.code not in ("desk.stale", "desk.wrong_state"):  # another worker was quicker
+                commands.alone(db, partial(casework.effect_refused, case=case, refusal=refusal), at=wall_clock(), by=BY)
+    return done
+
+
+def adopt(db: Database) -> int:
+    """Open cases for what waits for the agency, book by book; the number opened."""
+    with db.reading(wall_clock(), BY) as tx:
+        waiting = (*tx.all(staff.SQL.books_with_waiting_aid), *tx.all(staff.SQL.books_with_reviews))
+        books = sorted({row["book"] for row in waiting})
+    return sum(commands.alone(db, partial(casework.adopt_waiting, book=book), at=wall_clock(), by=BY) for book in books)
+
+
+def tidy_desk(db: Database, storage: Storage) -> None:
+    """Every night: end what waited too long for papers, accounts whose day has come, links, and papers that are old enough."""
+    with db.reading(wall_clock(), BY) as tx:
+        lapsing = casework.lapsing(tx)
+        books = [row["book"] for row in tx.all(staff.SQL.books_with_papers, moment=tx.at - evidence.KEPT)]
+    for case in lapsing:
+        try:
+            commands.alone(db, partial(casework.lapse, case=case), at=wall_clock(), by=BY)
+        except Refusal as refusal:  # the papers came after all
+            log.info("case %s did not lapse: %s", case, refusal.code)
+    commands.alone(db, staff.disable_expired, at=wall_clock(), by=BY)
+    commands.alone(db, evidence.sweep_links, at=wall_clock(), by=BY)
+    for book in books:
+        with db.reading(wall_clock(), BY) as tx:
+            due = evidence.due_for_deletion(tx, book)
+        for row in due:
+            # The key first: should the store not answer, what stays there is noise already.
+            commands.alone(db, partial(evidence.delete, paper=row["id"]), at=wall_clock(), by=BY)
+            storage.delete(row["name"])
 
 
 def sweep(db: Database) -> None:

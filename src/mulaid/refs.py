@@ -12,7 +12,7 @@ from uuid import UUID
 
 from mulaid.refusal import Refusal
 
-PERSON, VISIT, SETTLEMENT, RELATION = "P", "V", "S", "R"
+PERSON, VISIT, SETTLEMENT, RELATION, CASE = "P", "V", "S", "R", "C"
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUE = {digit: value for value, digit in enumerate(_DIGITS)}

@@ -1,4 +1,4 @@
--- The desk: staff, cases, evidence. And what the desk and people themselves rest on: holds, phones, short messages.
+-- The desk: staff, cases, evidence. And what people are reached by: phones, short messages.
 set local search_path = mulaid, public;
 
 -- Reference: who works at an agency. A person has one account: `document` is the blind index of the paper that proves who it is.
@@ -65,7 +65,16 @@ create table desk_case (
 );
 create unique index desk_case_once on desk_case (book, matter, person, about) where ended_at is null;
 create index desk_case_waiting on desk_case (book, state, due_on) where ended_at is null;
-create index desk_case_of_applicant on desk_case (book, applicant);
+
+-- What somebody applied for, in the applicant's own book; the case is in a book of the region that decides.
+create table desk_case_of (
+    book      integer not null,
+    applicant uuid    not null,
+    file      uuid    not null,
+    primary key (book, applicant, file)
+);
+create index family_request_review on family_request (book) where state = 'review';
+create index aid_for_agency on aid (book) where status = 'pending' and waits_for = 'agency';
 
 -- What happened to a case, never changed. `no` is the version the case had afterwards.
 create table desk_event (
@@ -81,11 +90,13 @@ create table desk_event (
 );
 
 -- A picture that proves something. The file lies in the store under a random name, sealed with a key of its own; without the key
--- (deleted 90 days after the decision) nobody can read it. `about` is the application or case it belongs to.
+-- (deleted 90 days after the decision) nobody can read it. `about` is the application or case it belongs to, `file` the case that came
+-- of an application.
 create table paper (
     book        integer     not null,
     id          uuid        not null,
     about       uuid        not null,
+    file        uuid,
     place       smallint    not null check (place between 1 and 6),
     kind        text        not null,
     person      uuid        not null,
@@ -120,24 +131,10 @@ create table paper_link (
     used_at    timestamptz
 );
 
--- A person's or bond's standstill: no new codes, and those that were out are dead.
-create table hold (
-    book        integer     not null,
-    id          uuid        not null,
-    subject     uuid        not null,
-    what        text        not null check (what in ('credential', 'bond')),
-    held_at     timestamptz not null,
-    held_by     text        not null,
-    why         text        not null,
-    released_at timestamptz,
-    released_by text,
-    primary key (book, id),
-    check ((released_at is null) = (released_by is null))
-);
-create unique index hold_once on hold (book, subject) where released_at is null;
-create index visit_token_of_person on visit_token (person);
+-- Who froze a credential: the person or a relative by id, nobody where an agency did. What the agency froze only the agency thaws.
+alter table credential add column frozen_by uuid;
+-- A stolen phone shows relatives' codes too: a freeze ends what the frozen person has out for others.
 create index visit_token_of_presenter on visit_token (presenter);
-create index code_of_person on code (person) where used_at is null and revoked_at is null;
 
 -- The number a person proved to have.
 create table phone (

@@ -18,17 +18,17 @@ end $$;
 
 grant insert on mulaid.journal, mulaid.entry, mulaid.settlement, mulaid.visit, mulaid.fee_line, mulaid.insured_year, mulaid.returned,
     mulaid.visit_token, mulaid.sign_in, mulaid.nonce, mulaid.pack to mulaid_gateway;
-grant update (balance, frozen, last_no) on mulaid.purse to mulaid_gateway;
+grant update (balance, frozen, last_no) on mulaid.purse to mulaid_gateway, mulaid_worker;
 grant update (in_policy, fund, supplement, deductible, admissions, inpatient_in_policy, inpatient_fund,
     disease_deductible, disease_fund, self_paid, serious, version)
-    on mulaid.insured_year to mulaid_gateway;
-grant update (used, month, month_used, year, year_used, day, day_used) on mulaid.aid to mulaid_gateway;
-grant update (used) on mulaid.wallet_grant to mulaid_gateway;
-grant update (version) on mulaid.household_member to mulaid_gateway;
-grant insert on mulaid.wallet_draw to mulaid_gateway;
-grant update (refunded_by) on mulaid.settlement to mulaid_gateway;
+    on mulaid.insured_year to mulaid_gateway, mulaid_worker;
+grant update (used, month, month_used, year, year_used, day, day_used) on mulaid.aid to mulaid_gateway, mulaid_worker;
+grant update (used) on mulaid.wallet_grant to mulaid_gateway, mulaid_worker;
+grant update (version) on mulaid.household_member to mulaid_gateway, mulaid_worker;
+grant insert on mulaid.wallet_draw to mulaid_gateway, mulaid_worker;
+grant update (refunded_by) on mulaid.settlement to mulaid_gateway, mulaid_worker;
 grant update (version, cancelled_at, ended_on, disease, info, med_type) on mulaid.visit to mulaid_gateway;
-grant update (fen) on mulaid.returned to mulaid_gateway;
+grant update (fen) on mulaid.returned to mulaid_gateway, mulaid_worker;
 grant update (used_at, used_by) on mulaid.code to mulaid_gateway;
 grant update (ended_at) on mulaid.sign_in to mulaid_gateway;
 grant delete on mulaid.fee_line to mulaid_gateway;
@@ -109,3 +109,21 @@ grant update (status, decided_at) on mulaid.wallet_transfer to mulaid_web, mulai
 grant update (cleared) on mulaid.wallet_draw to mulaid_worker;
 grant insert, update on mulaid.clearing to mulaid_worker;
 grant update (fen) on mulaid.returned to mulaid_worker;
+
+-- The desk: clerks and citizens work on pages, the worker carries out what two people agreed on.
+grant insert on mulaid.desk_case, mulaid.desk_case_of, mulaid.desk_event, mulaid.paper, mulaid.paper_seen,
+    mulaid.paper_link to mulaid_web;
+grant update (expires_at) on mulaid.visit_token to mulaid_web;
+grant update (frozen_by) on mulaid.credential to mulaid_web;
+grant update (state, signals, due_on, papers_due_on, taken_by, verdict, reason, words, basis, decided_by, decided_at, checked_by, checked_at,
+    ended_at, version) on mulaid.desk_case to mulaid_web, mulaid_worker;
+grant update (file) on mulaid.paper to mulaid_web, mulaid_worker;
+grant update (used_at) on mulaid.paper_link to mulaid_web;
+grant insert on mulaid.desk_case, mulaid.desk_case_of, mulaid.desk_event to mulaid_worker;
+grant update (key, deleted_at) on mulaid.paper to mulaid_worker;
+grant delete on mulaid.paper_link to mulaid_worker;
+grant update (disabled_at) on mulaid.staff to mulaid_worker;
+
+-- What a case may do once two people have agreed, beside what the gateway's refunds may: bind and activate.
+grant insert on mulaid.settlement, mulaid.family_bond, mulaid.family_given, mulaid.family_turn, mulaid.credential to mulaid_worker;
+grant update (turn) on mulaid.family_turn to mulaid_worker;

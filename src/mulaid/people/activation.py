@@ -119,19 +119,29 @@ def activate(tx: Tx, member: PersonRef, activator: PersonRef, way: str, assuranc
 def freeze(tx: Tx, member: PersonRef, by: PersonRef | None, why: str) -> None:
     """Out of use at once: by the person, by a binder, or (None) by an agency; nobody's code of this person is read any more.
 
+    Nor is what this person has shown for others: a stolen phone shows the whole family's codes.
     Refuses strangers, and credential.not_active for one that is not active or frozen already.
     """
     if by is not None:
         _may_ask(tx, by, member)
-    if not tx.run(SQL.freeze, book=member.book, person=member.id, at=tx.at, why=why):
+    if not tx.run(SQL.freeze, book=member.book, person=member.id, at=tx.at, why=why, by=by.id if by else None):
         raise Refusal("credential.not_active")
+    # Codes before tokens: a code being read right now is waited for, and its token is there for the second statement.
+    tx.run(SQL.revoke_shown, person=member.id, at=tx.at)
+    tx.run(SQL.end_shown, person=member.id, at=tx.at)
     audit.write(tx, member.book, "freeze_credential", member.id, behalf_of=by.id if by else None, purpose=why)
 
 
 def thaw(tx: Tx, member: PersonRef, by: PersonRef | None) -> None:
-    """In use again, by the person or an agency; a binder may stop but not restart. Refuses one that is not frozen."""
+    """In use again, by the person or an agency; a binder may stop but not restart.
+
+    Refuses one that is not frozen, and to the person what the agency froze.
+    """
     if by is not None and by != member:
         raise Refusal("credential.not_bound")
+    row = tx.one(PEOPLE.credential, book=member.book, person=member.id)
+    if by is not None and row is not None and row["frozen_at"] is not None and row["frozen_by"] is None:
+        raise Refusal("credential.frozen_by_agency")
     if not tx.run(SQL.thaw, book=member.book, person=member.id):
         raise Refusal("credential.not_active")
     audit.write(tx, member.book, "thaw_credential", member.id, behalf_of=by.id if by else None)

@@ -87,6 +87,7 @@ def issue(
         bond = family.usable(tx, member, presenter)
         if bond["assurance"] == "sandbox" and not sandbox:
             raise Refusal("credential.sandbox_bond")
+        _thawed(tx, presenter)
     _active(tx, member)
     enrolment = enrolled(tx, member, business_date(tx.at))
     seconds = library.in_force(enrolment.region, business_date(tx.at))["credential_code_ttl_seconds"]
@@ -192,4 +193,11 @@ def _active(tx: Tx, member: PersonRef) -> None:
     if row is None:
         raise Refusal("credential.not_active")
     if row["frozen_at"] is not None:
+        raise Refusal("credential.frozen")
+
+
+def _thawed(tx: Tx, presenter: PersonRef) -> None:
+    """Whoever shows another's code need not have an active credential, but not a frozen one either: the phone may be stolen."""
+    row = tx.one(SQL.credential, book=presenter.book, person=presenter.id)
+    if row is not None and row["frozen_at"] is not None:
         raise Refusal("credential.frozen")

@@ -220,11 +220,21 @@ values (%(book)s, %(person)s, %(at)s, %(activator)s, %(way)s, %(assurance)s) on 
 
 -- freeze --
 -- Out of use until thawed; codes already shown are refused when read.
-update credential set frozen_at = %(at)s, frozen_why = %(why)s where book = %(book)s and person = %(person)s and frozen_at is null
+update credential set frozen_at = %(at)s, frozen_why = %(why)s, frozen_by = %(by)s
+where book = %(book)s and person = %(person)s and frozen_at is null
 
 -- thaw --
 -- In use again.
-update credential set frozen_at = null, frozen_why = '' where book = %(book)s and person = %(person)s and frozen_at is not null
+update credential set frozen_at = null, frozen_why = '', frozen_by = null
+where book = %(book)s and person = %(person)s and frozen_at is not null
+
+-- revoke_shown --
+-- Codes the person was about to show for others.
+update code set revoked_at = %(at)s where presenter = %(person)s and used_at is null and revoked_at is null
+
+-- end_shown --
+-- And what such codes have become at institutions.
+update visit_token set expires_at = %(at)s where presenter = %(person)s and expires_at > %(at)s
 
 -- insured_on --
 -- Area and status of a person on a day.

@@ -106,4 +106,4 @@ select book, person, bond, bond_version, expires_at from visit_token where code 
 
 -- credential --
 -- A person's credential.
-select activated_at, activator, way, assurance, frozen_at, frozen_why from credential where book = %(book)s and person = %(person)s
+select activated_at, activator, way, assurance, frozen_at, frozen_why, frozen_by from credential where book = %(book)s and person = %(person)s

@@ -1,0 +1,429 @@
+"""Cases: what a person at a desk has to look at before it happens.
+
+open → taken → asked for papers → decided → checked by somebody else → effected; or withdrawn, or lapsed. Every step names the
+version it was taken on, so that nobody decides on what has changed meanwhile. That maker and checker differ the table sees to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from mulaid import audit, refs
+from mulaid.agency import evidence, staff
+from mulaid.agency.effects import EFFECTS, person_of, shown
+from mulaid.agency.matters import APPROVED, REFUSED, STATES, Case, after_working_days, matter
+from mulaid.agency.staff import CHECKER, HANDLER, SQL
+from mulaid.calendar import business_date
+from mulaid.crypto import digest
+from mulaid.db import Row, Tx
+from mulaid.outside.messages import say
+from mulaid.people import family
+from mulaid.people.enrolment import BUCKETS, PersonRef, enrolled
+from mulaid.refs import LARGEST_BOOK
+from mulaid.refusal import Refusal
+
+LONGEST_WORDS = 500
+REVIEWS = {
+    "face_impossible": "face_impossible",
+    "kinship": "kinship_doubt",
+    "contradicted": "kinship_doubt",
+    "offline": "binding_review",
+}
+"""Which matter a request to bind is, by why it waits for the agency."""
+
+UNDECIDED = ["open", "taken", "asked_for_papers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A case in a list: persons masked, nothing opened."""
+
+    id: UUID
+    number: str
+    title: str
+    region: str
+    state: str
+    person: str
+    applicant: str
+    signals: Sequence[str]
+    opened_at: datetime
+    due_on: date
+    taken_by: str | None
+    version: int
+    words: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to a case."""
+
+    no: int
+    at: datetime
+    actor: str
+    act: str
+    words: str
+
+
+# Applicants and doors
+
+
+def open_case(
+    tx: Tx,
+    name: str,
+    *,
+    person: PersonRef,
+    applicant: PersonRef,
+    about: UUID,
+    region: str,
+    detail: Mapping[str, Any] | None = None,
+) -> UUID:
+    """A matter for the desk of a region; `about` is the bond, authorisation, settlement, journal or application it is about.
+
+    Papers that were given for `about` belong to the case. Refuses a second open case of the same matter about the same thing.
+    """
+    kind, given = matter(name), dict(detail or {})
+    assert set(kind.needs) <= set(given), f"{name} needs {kind.needs}"
+    book = _book(region, person)
+    case = refs.mint(book, tx.at)
+    opened = tx.run(
+        SQL.open_case,
+        book=book,
+        id=case,
+        matter=name,
+        region=region,
+        person=person.id,
+        applicant=applicant.id,
+        about=about,
+        detail=tx.keys.seal("case", f"desk_case|detail|{case}", json.dumps(given, ensure_ascii=False, sort_keys=True)),
+        signals=list(evidence.signals(tx, [about])),
+        at=tx.at,
+        by=_actor(tx),
+        due_on=after_working_days(business_date(tx.at), kind.days),
+    )
+    if not opened:
+        raise Refusal("desk.open_already")
+    tx.run(SQL.add_applied, book=applicant.book, applicant=applicant.id, file=case)
+    tx.run(SQL.file_papers, book=refs.book_of(about), about=about, file=case)
+    _event(tx, case, "open")
+    audit.write(tx, book, "open_case", case, behalf_of=applicant.id, purpose=name)
+    tx.subject = case
+    return case
+
+
+def dispute(tx: Tx, bond: UUID, member: PersonRef, region: str) -> UUID:
+    """“Not me”: the member says so, the family account stands still at once, both are told, and the desk looks at it."""
+    row = tx.one(SQL.bond, book=refs.book_of(bond), id=bond)
+    if row is None or row["member"] != member.id:
+        raise Refusal("family.not_bound")
+    binder = person_of(row["binder"])
+    case = open_case(tx, "dispute_not_me", person=member, applicant=member, about=bond, region=region)
+    family.suspend(tx, bond, "dispute")
+    say(tx, member, "您对一条绑定提出了异议。核实期间对方不能出示您的医保码。", case)
+    say(tx, binder, f"{shown(tx, member)} 对您的绑定提出了异议。核实期间您不能出示 TA 的医保码。", case)
+    return case
+
+
+def papers_came(tx: Tx, case: UUID) -> None:
+    """Papers were given for a case: whoever asked for them goes on. Refuses a case that is decided or over."""
+    found = _find(tx, case)
+    due = after_working_days(business_date(tx.at), found.matter.days)
+    signals = sorted({*found.signals, *evidence.signals(tx, [found.id, found.about])})
+    if not tx.run(SQL.papers_came, book=found.book, id=case, due_on=due, signals=signals):
+        raise Refusal("desk.wrong_state", state=STATES[found.state])
+    _event(tx, case, "papers")
+
+
+def withdraw(tx: Tx, case: UUID, applicant: PersonRef) -> None:
+    """The applicant takes it back; refuses others, and once a second person has agreed."""
+    found = _find(tx, case)
+    if found.applicant != applicant:
+        raise Refusal("desk.unknown")
+    if found.state == "decided":  # the verdict falls first: what is withdrawn has none
+        _must(tx, found, tx.run(SQL.send_back_case, **_at(found), states=["decided"]))
+        found = _find(tx, case)
+    _must(tx, found, tx.run(SQL.end_case, **_at(found), state="withdrawn", at=tx.at, states=UNDECIDED))
+    _otherwise(tx, found)
+    _event(tx, case, "withdraw")
+
+
+def mine(tx: Tx, applicant: PersonRef, most: int = 20) -> list[Brief]:
+    """What a person applied for, newest first: where it stands, and what the desk said."""
+    files = [row["file"] for row in tx.all(SQL.applied, book=applicant.book, applicant=applicant.id, most=most)]
+    rows = [tx.one(SQL.case, book=refs.book_of(file), id=file) for file in files]
+    return [_brief(tx, row) for row in rows if row is not None]
+
+
+def adopt_waiting(tx: Tx, book: int, most: int = 200) -> int:
+    """Open a case for everything of a book that waits for the agency and has none; the number opened.
+
+    The domain below says what waits and knows no desk; this is where both meet.
+    """
+    on, opened = business_date(tx.at), 0
+    for row in tx.all(SQL.waiting_aid, book=book, most=most):
+        giver, receiver = PersonRef(row["giver_book"], row["giver"]), person_of(row["receiver"])
+        region = enrolled(tx, giver, on).region
+        opened += _adopt(tx, "aid_review", row, person=receiver, applicant=giver, region=region)
+    for row in tx.all(SQL.reviews, book=book, most=most):
+        member = PersonRef(row["member_book"], row["member"])
+        region = enrolled(tx, member, on).region
+        opened += _adopt(tx, REVIEWS[row["why"]], row, person=member, applicant=person_of(row["binder"]), region=region)
+    return opened
+
+
+def _adopt(tx: Tx, name: str, row: Row, *, person: PersonRef, applicant: PersonRef, region: str) -> bool:
+    here = _book(region, person)
+    if tx.one(SQL.open_case_about, book=here, matter=name, person=person.id, about=row["id"]):
+        return False
+    detail = {"relation": row["relation"]}
+    open_case(tx, name, person=person, applicant=applicant, about=row["id"], region=region, detail=detail)
+    return True
+
+
+# Clerks
+
+
+def queue(tx: Tx, states: Sequence[str] = (*UNDECIDED, "decided"), most: int = 200) -> list[Brief]:
+    """What waits in the acting clerk's region, the most urgent first."""
+    clerk = staff.find(tx, tx.by.name)
+    clerk = staff.acting(tx, staff.BUSINESS, clerk.region)
+    prefix = staff.prefix(clerk.region)
+    area = prefix[:4]
+    first = int(area.ljust(4, "0")) * BUCKETS
+    last = int(area.ljust(4, "9")) * BUCKETS + BUCKETS - 1
+    rows = tx.all(SQL.queue, first=first, last=min(last, LARGEST_BOOK), prefix=prefix, states=list(states), most=most)
+    return [_brief(tx, row) for row in rows]
+
+
+def read(tx: Tx, case: UUID, purpose: str = "") -> Case:
+    """A case opened for the acting clerk, which is in the audit trail. Refuses other regions and the clerk's own family."""
+    found = _find(tx, case)
+    _clerk(tx, staff.BUSINESS, found)
+    audit.write(tx, found.book, "read_case", case, behalf_of=found.person.id, purpose=purpose or found.matter.name)
+    return found
+
+
+def history(tx: Tx, case: UUID) -> list[Event]:
+    """What happened to a case, in order; whether the reader may is asked by `read`."""
+    return [Event(**row) for row in tx.all(SQL.events, book=refs.book_of(case), id=case)]
+
+
+def paper_link(tx: Tx, case: UUID, paper: UUID, session: str) -> str:
+    """A link for the acting clerk to look once at a paper of this case. Refuses papers of other cases."""
+    found = _find(tx, case)
+    _clerk(tx, staff.BUSINESS, found)
+    if paper not in {one.id for one in evidence.papers_of(tx, found.id, found.about)}:
+        raise Refusal("evidence.unknown")
+    return evidence.link(tx, paper, tx.by.name, session)
+
+
+def take(tx: Tx, case: UUID, version: int) -> None:
+    """The acting handler has the case from now on. Refuses a case that somebody else was quicker to take."""
+    found = _mine(tx, case, HANDLER, version)
+    _must(tx, found, tx.run(SQL.take_case, **_at(found), by=tx.by.name))
+    _event(tx, case, "take")
+
+
+def give_back(tx: Tx, case: UUID, version: int, words: str) -> None:
+    """The handler lets somebody else have it, and says why."""
+    found = _mine(tx, case, HANDLER, version)
+    _must(tx, found, tx.run(SQL.give_back_case, **_at(found), by=tx.by.name))
+    _event(tx, case, "give_back", _said(words))
+
+
+def ask_for_papers(tx: Tx, case: UUID, version: int, words: str) -> None:
+    """The applicant is asked for more and told what; without it the case lapses after the matter's working days."""
+    found = _mine(tx, case, HANDLER, version)
+    due = after_working_days(business_date(tx.at), found.matter.papers_days)
+    _must(tx, found, tx.run(SQL.ask_papers, **_at(found), by=tx.by.name, papers_due_on=due))
+    _event(tx, case, "ask_for_papers", _said(words))
+    say(tx, found.applicant, f"{found.matter.title}：请在 {due.month} 月 {due.day} 日前补充材料。{words}", case)
+
+
+def decide(tx: Tx, case: UUID, version: int, verdict: str, reason: str, words: str) -> None:
+    """The handler's verdict, with a reason of the list and words for the applicant; nothing happens until it is checked."""
+    found = _mine(tx, case, HANDLER, version)
+    if verdict not in (APPROVED, REFUSED) or reason not in found.matter.reasons[verdict]:
+        raise Refusal("desk.bad_reason")
+    if verdict == APPROVED and found.matter.name not in EFFECTS:
+        raise Refusal("desk.no_effect", matter=found.matter.title)
+    done = tx.run(
+        SQL.decide_case,
+        **_at(found),
+        verdict=verdict,
+        reason=reason,
+        words=_said(words),
+        basis=_basis(tx, found),
+        by=tx.by.name,
+        at=tx.at,
+    )
+    _must(tx, found, done)
+    _event(tx, case, f"decide_{verdict}", words)
+
+
+def check(tx: Tx, case: UUID, version: int) -> None:
+    """A second person agrees, and the worker carries it out. Refuses the maker, and a basis that has changed since."""
+    found = _mine(tx, case, CHECKER, version)
+    if found.state == "decided":
+        if found.decided_by == tx.by.name:
+            raise Refusal("desk.second_person")
+        if found.basis != _basis(tx, found):
+            raise Refusal("desk.basis_changed")
+    _must(tx, found, tx.run(SQL.check_case, **_at(found), by=tx.by.name, at=tx.at))
+    _event(tx, case, "check")
+
+
+def send_back(tx: Tx, case: UUID, version: int, words: str) -> None:
+    """The second person does not agree, and says why; the verdict falls."""
+    found = _mine(tx, case, CHECKER, version)
+    if found.decided_by == tx.by.name:
+        raise Refusal("desk.second_person")
+    _must(tx, found, tx.run(SQL.send_back_case, **_at(found), states=["decided"]))
+    _event(tx, case, "send_back", _said(words))
+
+
+# The worker
+
+
+def effect(tx: Tx, case: UUID) -> None:
+    """Carry out what two people agreed on, end the case and tell the applicant. Refuses what the domain refuses by now."""
+    found = _find(tx, case)
+    # First the state: of two workers one gets it, and the other's effect never begins.
+    _must(tx, found, tx.run(SQL.end_case, **_at(found), state="effected", at=tx.at, states=["checked"]))
+    if found.verdict == APPROVED:
+        EFFECTS[found.matter.name].approved(tx, found)
+    else:
+        _otherwise(tx, found)
+    _event(tx, case, "effect")
+    if found.matter.name not in EFFECTS or not EFFECTS[found.matter.name].tells:
+        verdict = "已通过" if found.verdict == APPROVED else "没有通过"
+        say(tx, found.applicant, f"{found.matter.title}{verdict}。{found.words}", case)
+    audit.write(tx, found.book, "effect_case", case, behalf_of=found.person.id, purpose=found.matter.name)
+
+
+def effect_refused(tx: Tx, case: UUID, refusal: Refusal) -> None:
+    """The domain said no: the verdict falls, the clerk sees why, and decides again."""
+    found = _find(tx, case)
+    _must(tx, found, tx.run(SQL.send_back_case, **_at(found), states=["checked"]))
+    _event(tx, case, "effect_refused", refusal.sentence)
+
+
+def checked(tx: Tx, most: int = 50) -> list[UUID]:
+    """Cases that two people agreed on and that are not done yet."""
+    return [row["id"] for row in tx.all(SQL.checked, most=most)]
+
+
+def lapsing(tx: Tx, most: int = 200) -> list[UUID]:
+    """Cases whose applicant let the day for more papers go by."""
+    return [row["id"] for row in tx.all(SQL.lapsing, on=business_date(tx.at), most=most)]
+
+
+def lapse(tx: Tx, case: UUID) -> None:
+    """The papers did not come: the case is over and the applicant is told. Refuses what is no longer waiting."""
+    found = _find(tx, case)
+    if found.papers_due_on is None or found.papers_due_on >= business_date(tx.at):
+        raise Refusal("desk.wrong_state", state=STATES[found.state])
+    _must(tx, found, tx.run(SQL.end_case, **_at(found), state="lapsed", at=tx.at, states=["asked_for_papers"]))
+    _otherwise(tx, found)
+    _event(tx, case, "lapse")
+    say(tx, found.applicant, f"{found.matter.title}：没有在期限内收到材料，这次申请已终止。可以重新申请。", case)
+
+
+# Within
+
+
+def _otherwise(tx: Tx, case: Case) -> None:
+    if case.matter.name in EFFECTS:
+        EFFECTS[case.matter.name].otherwise(tx, case)
+
+
+def _book(region: str, person: PersonRef) -> int:
+    """A book of the region that decides, spread as its people are."""
+    return int(region[:4]) * BUCKETS + person.book % BUCKETS
+
+
+def _find(tx: Tx, case: UUID) -> Case:
+    row = tx.one(SQL.case, book=refs.book_of(case), id=case)
+    if row is None:
+        raise Refusal("desk.unknown")
+    plain = {name: row[name] for name in Case.__slots__ if name not in ("matter", "detail", "person", "applicant")}
+    return Case(
+        matter=matter(row["matter"]),
+        person=person_of(row["person"]),
+        applicant=person_of(row["applicant"]),
+        detail=json.loads(tx.keys.open_text("case", f"desk_case|detail|{case}", row["detail"])),
+        **plain,
+    )
+
+
+def _clerk(tx: Tx, role: str | Sequence[str], case: Case) -> None:
+    one = staff.acting(tx, role, case.region)
+    staff.require_stranger(tx, one, [case.person, case.applicant])
+
+
+def _mine(tx: Tx, case: UUID, role: str, version: int) -> Case:
+    """The case for a step of the acting clerk, who saw `version`; refuses whom it is not for, and a version that has passed."""
+    found = _find(tx, case)
+    _clerk(tx, role, found)
+    if found.version != version:
+        raise Refusal("desk.stale")
+    return found
+
+
+def _must(tx: Tx, seen: Case, touched: int) -> None:
+    """A step touched its row, or the reader learns why not."""
+    if touched:
+        return
+    now = _find(tx, seen.id)
+    if now.version != seen.version:
+        raise Refusal("desk.stale")
+    if now.state in ("taken", "asked_for_papers") and now.taken_by != tx.by.name:
+        raise Refusal("desk.taken_by_other")
+    raise Refusal("desk.wrong_state", state=STATES[now.state])
+
+
+def _at(case: Case) -> dict[str, Any]:
+    return {"book": case.book, "id": case.id, "version": case.version}
+
+
+def _basis(tx: Tx, case: Case) -> bytes:
+    """The digest of what lies before whoever decides: the details and the papers."""
+    lies = [json.dumps(dict(case.detail), ensure_ascii=False, sort_keys=True), *evidence.basis(tx, case.id, case.about)]
+    return digest("\n".join(lies).encode())
+
+
+def _said(words: str) -> str:
+    text = words.strip()
+    if not text or len(text) > LONGEST_WORDS or not text.isprintable():
+        raise Refusal("desk.words_needed", most=LONGEST_WORDS)
+    return text
+
+
+def _event(tx: Tx, case: UUID, act: str, words: str = "") -> None:
+    tx.run(SQL.add_event, book=refs.book_of(case), id=case, at=tx.at, actor=_actor(tx), act=act, words=words)
+
+
+def _actor(tx: Tx) -> str:
+    return f"{tx.by.channel}:{tx.by.name}"
+
+
+def _brief(tx: Tx, row: Row) -> Brief:
+    return Brief(
+        id=row["id"],
+        number=refs.show(refs.CASE, row["id"]),
+        title=matter(row["matter"]).title,
+        region=row["region"],
+        state=row["state"],
+        person=shown(tx, person_of(row["person"])),
+        applicant=shown(tx, person_of(row["applicant"])),
+        signals=tuple(row["signals"]),
+        opened_at=row["opened_at"],
+        due_on=row["papers_due_on"] or row["due_on"],
+        taken_by=row["taken_by"],
+        version=row["version"],
+        words=row.get("words") if row["state"] == "effected" else None,
+    )

@@ -53,9 +53,9 @@ def paid_out(city: City, book: int, region: str) -> str:
 def test_a_death_ends_everything_in_the_transaction_that_records_it(city: City) -> None:
     son = city.enrols("son", "900.00")
     city.enrols("mother")
-    city.enrols("aunt", region=CHANGSHA)
+    aunt = city.enrols("aunt", region=CHANGSHA)
     given = city.authorises("son", "mother")
-    quota = city.freezes("son", "aunt", "500.00", "sibling")
+    quota = city.run(lambda tx: wallet.freeze(tx, library(), son, aunt, "sibling", 50000))
     dies(city, son)
     assert city.run(lambda tx: aid.find(tx, given)).ended_because == "death"
     assert city.run(lambda tx: wallet.find(tx, quota)).ended_because == "death"
@@ -64,7 +64,8 @@ def test_a_death_ends_everything_in_the_transaction_that_records_it(city: City) 
 
 def test_a_move_brings_the_pool_home_before_the_account_follows(city: City) -> None:
     head = city.enrols("head", "5000.00", region=FUJIAN)
-    ref = city.opens_household("head", "3000.00")
+    ref = city.run(lambda tx: household.open_household(tx, library(), head))
+    city.run(lambda tx: household.transfer(tx, library(), ref, head, 300000))
     city.now += timedelta(days=1)
     city.run(lambda tx: standing.move(tx, library(), head, "350100", city.now.date()))
     assert city.holds("head") == "5000.00"
@@ -97,7 +98,7 @@ def test_the_nightly_walk_finds_what_nobody_said(city: City) -> None:
 
 def test_the_morning_job_returns_and_the_monthly_one_clears(city: City) -> None:
     son, mother = city.enrols("son", "6000.00"), city.enrols("mother", region=CHANGSHA, base="resident")
-    city.freezes("son", "mother", "500.00")
+    city.run(lambda tx: wallet.freeze(tx, library(), son, mother, "parent", 50000))
     city.pays("mother", "40.00")
     assert jobs.clear_last_month(city.db, clock=lambda: city.now) == 0
     later = datetime(2026, 4, 2, 1, 0, tzinfo=SHANGHAI)

@@ -38,14 +38,20 @@ _versions = {name: _version(name) for name in (SHEET, ICON, SCRIPT, HTMX)}
 def context(request: HttpRequest) -> dict[str, Any]:
     """What the base template needs on every page."""
     return {
-        "elder": request.COOKIES.get(COOKIE) == ELDER,
+        "elder": is_elder(request),
         "stylesheet": _address(SHEET),
         "icon_address": _address(ICON),
         "script": _address(SCRIPT),
         "htmx": _address(HTMX),
         "demo": settings.MULAID.profile == "demo",
         "visitor": getattr(request, "visitor", None),
+        "in_story": getattr(request, "visitor", None) is not None and "story" in request.session,
     }
+
+
+def is_elder(request: HttpRequest) -> bool:
+    """Whether the reader wants large type and fewer choices."""
+    return bool(request.COOKIES.get(COOKIE) == ELDER)
 
 
 def unstored(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

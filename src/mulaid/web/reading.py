@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -22,6 +22,9 @@ from mulaid.crypto import Keys
 from mulaid.db import Actor, Database, Tx
 from mulaid.refusal import Refusal
 from mulaid.settlement import pay
+
+if TYPE_CHECKING:
+    from mulaid.web.visitor import Visitor
 
 VISITOR = Actor("visitor", "web")
 KEY_LETTERS = frozenset("0123456789abcdef")
@@ -72,7 +75,15 @@ def act(request: HttpRequest, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
     typed = sorted((field, request.POST.getlist(field)) for field in request.POST if field not in UNSIGNED)
     sizes = [(field, file.size, file.name) for field, file in request.FILES.items()]
     body = json.dumps([request.path, typed, sizes], ensure_ascii=False).encode()
-    key = Key.of(visitor.ref.book, "web", visitor.ref.number, name, body)
+    return _run(visitor, Key.of(visitor.ref.book, "web", visitor.ref.number, name, body), work)
+
+
+def once(visitor: Visitor, name: str, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
+    """Carry out what follows from something that has a name of its own, such as a face check that passed, once for that name."""
+    return _run(visitor, Key.of(visitor.ref.book, "web", visitor.ref.number, name, name.encode()), work)
+
+
+def _run(visitor: Visitor, key: Key, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
     try:
         answer = commands.run(
             database(), key, lambda tx: json.dumps(work(tx), ensure_ascii=False), _told, at=now(), by=visitor.actor

@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from mulaid.refusal import Refusal
-from mulaid.web import whose
+from mulaid.web import story, whose
 from mulaid.web.reading import reading
 
 LISTED = 5
@@ -23,7 +23,10 @@ def page(request: HttpRequest) -> HttpResponse:
         # A refund tells who got money back; the question of this page is who paid, so the settlement before it is told.
         paid = next((brief for brief in recent if brief.state != whose.REFUND), recent[0] if recent else None)
         told = whose.tell(tx, paid.number) if paid else None
-    return render(request, "start.html", {"told": told, "recent": recent, "gateway_port": settings.MULAID.gateway_port})
+        steps = story.steps(tx)
+    return render(
+        request, "start.html", {"told": told, "recent": recent, "steps": steps, "gateway_port": settings.MULAID.gateway_port}
+    )
 
 
 def settlement(request: HttpRequest, number: str) -> HttpResponse:

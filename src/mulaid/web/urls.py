@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from mulaid.web import frame, start
-from mulaid.web.citizen import aid, code, entrance, home, me, member, trial
+from mulaid.web import frame, start, story
+from mulaid.web.citizen import aid, bind, code, costs, entrance, faces, help, home, me, member, premiums, trial
 from mulaid.web.visitor import anybody, citizen, demonstration, present
 
 both = require_http_methods(["GET", "HEAD", "POST"])
@@ -17,6 +17,7 @@ urlpatterns = [
     path("display/<str:size>", anybody(require_safe(frame.display)), name="display"),
     path("health", anybody(require_safe(start.health)), name="health"),
     path("enter", anybody(require_safe(entrance.page)), name="enter"),
+    path("story/<str:step>", demonstration(require_POST(story.go)), name="story"),
     path("enter/as", demonstration(require_POST(entrance.as_made_up)), name="enter_as"),
     path("leave", anybody(require_POST(entrance.leave)), name="leave"),
     path("confirm", citizen(both(entrance.confirm)), name="confirm"),
@@ -34,6 +35,16 @@ urlpatterns = [
     path("aid/<str:key>", present(both(aid.one)), name="aid_one"),
     path("family", citizen(require_safe(member.everybody)), name="family"),
     path("family/<str:key>", present(both(member.page)), name="member"),
+    path("bind", present(both(bind.new)), name="bind"),
+    path("bind/by/<str:route>", present(both(bind.new)), name="bind_route"),
+    path("bind/<str:key>", present(both(bind.one)), name="bind_one"),
+    path("face/<uuid:check>", citizen(require_safe(faces.back)), name="face"),
+    path("costs", citizen(require_safe(costs.page)), name="costs"),
+    path("costs/tax", citizen(require_safe(costs.tax)), name="tax"),
+    path("costs/export.<str:kind>", citizen(require_safe(costs.export)), name="costs_export"),
+    path("premiums", present(both(premiums.page)), name="premiums"),
+    path("premiums/back", present(require_POST(premiums.back)), name="premiums_back"),
+    path("help", citizen(require_safe(help.page)), name="help"),
     path("me/watchers", citizen(both(me.watchers)), name="watchers"),
     path("me/freeze", citizen(both(me.freeze)), name="freeze"),
     path("me/privacy", citizen(both(me.privacy)), name="privacy"),

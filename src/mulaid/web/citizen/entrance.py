@@ -21,7 +21,7 @@ from mulaid.web.words import BASES, STATUSES, region
 
 LISTED = 200
 FIRST = "王晓燕"
-"""With her the start page's story begins, so her family stands first."""
+"""Her family has lived through most, so it stands first."""
 SEE_OTHER = 303
 
 

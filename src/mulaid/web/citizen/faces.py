@@ -1,0 +1,82 @@
+"""A look at a face: announced, sent to the provider's page, and asked for when the person comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+
+from mulaid.db import Tx
+from mulaid.outside.face import SANDBOX_NOTICE, FaceTrouble
+from mulaid.people import activation, binding
+from mulaid.people import face as checks
+from mulaid.people.face import FaceRequest, Result
+from mulaid.policy.pack import library
+from mulaid.refusal import Refusal
+from mulaid.web import providers
+from mulaid.web.citizen.relatives import bond_of, one
+from mulaid.web.reading import Outcome, alone, once, reading
+from mulaid.web.visitor import Visitor
+
+WAITING = "faces"
+MOST_WAITING = 5
+SEE_OTHER = 303
+TROUBLE = Outcome({}, "face.trouble", "刷脸服务暂时没有应答。", "请稍后再试，或到窗口办理；不影响申请。")
+
+
+def start(
+    request: HttpRequest, begin: Callable[[Tx], FaceRequest], *, purpose: str, key: str, agreed: str = ""
+) -> HttpResponse | Outcome:
+    """Announce a check and lead the person to the provider; what it is for waits in the session."""
+    visitor: Visitor = request.visitor
+    try:
+        asked: FaceRequest = alone(begin, by=visitor.actor)
+        back = request.build_absolute_uri(f"/face/{asked.check}")
+        session = providers.face().start(asked, back)
+        alone(lambda tx: checks.sent(tx, visitor.ref, asked.check, session), by=visitor.actor)
+    except Refusal as no:
+        return Outcome({}, no.code, no.says, no.next)
+    except FaceTrouble:
+        return TROUBLE
+    waiting = dict(list(request.session.get(WAITING, {}).items())[-(MOST_WAITING - 1) :])
+    request.session[WAITING] = {**waiting, str(asked.check): {"purpose": purpose, "key": key, "agreed": agreed}}
+    return HttpResponseRedirect(session.redirect_url, status=SEE_OTHER)
+
+
+def back(request: HttpRequest, check: UUID) -> HttpResponse:
+    """The person is back: ask the provider, and go on with what the check was for."""
+    visitor: Visitor = request.visitor
+    waiting = request.session.get(WAITING, {}).get(str(check))
+    if waiting is None:
+        raise Http404
+    ref, purpose, key = check, waiting["purpose"], waiting["key"]
+    page = f"/bind/{key}" if purpose == checks.BIND else f"/family/{key}" if key != "me" else "/code/me"
+    try:
+        with reading(visitor.actor) as tx:
+            _, reference = checks.reference(tx, visitor.ref, ref)
+        outcome = providers.face().fetch(reference)
+        result = alone(lambda tx: checks.finish(tx, visitor.ref, ref, outcome), by=visitor.actor)
+    except Refusal as no:
+        return render(request, "citizen/face.html", {"trouble": no, "page": page})
+    if result != Result.PASSED:
+        return render(request, "citizen/face.html", {"result": str(result), "page": page})
+
+    def work(tx: Tx) -> dict[str, Any]:
+        if purpose == checks.BIND:
+            return {"state": binding.prove(tx, library(), bond_of(key), visitor.ref, ref, waiting["agreed"])}
+        activation.finish(tx, visitor.ref, one(tx, visitor, key).ref, ref)
+        return {}
+
+    done = once(visitor, f"face:{ref}", work)
+    if not done.done:
+        return render(request, "citizen/face.html", {"trouble": done, "page": page})
+    sandbox = "notice" in request.GET
+    return HttpResponseRedirect(f"{page}?done={'sandbox' if sandbox else 'face'}", status=SEE_OTHER)
+
+
+def notice(done: str) -> str:
+    """What a page says after a check in the sandbox."""
+    return SANDBOX_NOTICE if done == "sandbox" else ""

@@ -19,8 +19,7 @@ from mulaid.agency import casework, staff
 from mulaid.agency.effects import EFFECTS
 from mulaid.agency.matters import APPROVED, REFUSED, after_working_days, matter, matters
 from mulaid.db import Actor, Tx
-from mulaid.ledger import chart, journal
-from mulaid.people import activation, aid, binding, credential, family
+from mulaid.people import activation, aid, binding, credential, family, standing
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
@@ -36,12 +35,12 @@ def desk(city: City, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return Desk(city)
 
 
-def opens(desk: Desk, name: str = "account_withdrawal", about: UUID | None = None, **more: Any) -> UUID:
-    """Wang applies, for ten yuan of his account unless said otherwise."""
+def opens(desk: Desk, name: str = "correction", about: UUID | None = None, **more: Any) -> UUID:
+    """Wang applies: ten yuan were booked wrongly unless said otherwise."""
     city = desk.city
-    detail = more.pop("detail", {"fen": 1000, "cause": "moved_away"})
+    detail = more.pop("detail", {"parts": {"0": 1000, "1": 1000}})
     person, wang = more.pop("person", city.people["Wang"]), more.pop("applicant", city.people["Wang"])
-    given = {"person": person, "applicant": wang, "about": about or refs.mint(person.book, city.now), "region": "420100", **more}
+    given = {"person": person, "applicant": wang, "about": about or credit_of(city), "region": "420100", **more}
     return city.run(lambda tx: casework.open_case(tx, name, detail=detail, **given))
 
 
@@ -175,11 +174,11 @@ def test_a_region_is_all_that_it_begins_with(scope: str, inside: list[str], outs
 def test_a_case_goes_from_application_to_effect(desk: Desk) -> None:
     city, case = desk.city, opens(desk)
     (brief,) = desk.as_("zhao", casework.queue)
-    assert (brief.id, brief.state, brief.due_on, brief.title) == (case, "open", date(2026, 3, 16), "个人账户余额支取")
+    assert (brief.id, brief.state, brief.due_on, brief.title) == (case, "open", date(2026, 3, 9), "账务更正")
     assert "*" in brief.person
     desk.takes("zhao", case)
     found = desk.as_("zhao", lambda tx: casework.read(tx, case))
-    assert (found.detail["fen"], found.taken_by, found.number[0]) == (1000, "zhao", "C")
+    assert (found.detail["parts"]["0"], found.taken_by, found.number[0]) == (1000, "zhao", "C")
     assert len(city.run(lambda tx: tx.all("select 1 from audit where act = 'read_case' and actor = 'desk:zhao'"))) == 1
     desk.decides("zhao", case)
     assert city.holds("Wang") == "100.00"
@@ -191,7 +190,7 @@ def test_a_case_goes_from_application_to_effect(desk: Desk) -> None:
     assert (row["state"], row["decided_by"], row["checked_by"], row["words"]) == ("effected", "zhao", "qian", TELL)
     assert acts(desk, case) == ["open", "take", "decide_approved", "check", "effect"]
     assert jobs.carry_out(city.db) == 0
-    assert f"【演示】个人账户余额支取已通过。{TELL}" in news_of(city)
+    assert f"【演示】账务更正已通过。{TELL}" in news_of(city)
     (mine,) = city.run(lambda tx: casework.mine(tx, city.people["Wang"]))
     assert (mine.number, mine.state, mine.words) == (found.number, "effected", TELL)
     assert city.run(lambda tx: casework.mine(tx, city.people["Child"])) == []
@@ -205,7 +204,7 @@ def test_a_refusal_needs_a_second_person_too_and_does_nothing(desk: Desk) -> Non
     desk.settles(case, "refused", "papers_differ")
     assert jobs.carry_out(desk.city.db) == 1
     assert desk.city.holds("Wang") == "100.00"
-    assert f"【演示】个人账户余额支取没有通过。{TELL}" in news_of(desk.city)
+    assert f"【演示】账务更正没有通过。{TELL}" in news_of(desk.city)
     assert desk.case(case)["reason"] == "papers_differ"
 
 
@@ -234,14 +233,14 @@ def test_papers_are_asked_for_and_come(desk: Desk) -> None:
     ask = lambda who: desk.as_(who, lambda tx: casework.ask_for_papers(tx, case, desk.version(case), "请补户口簿首页。"))  # noqa: E731
     refused("desk.taken_by_other", lambda: ask("sun"))
     ask("zhao")
-    assert desk.case(case)["papers_due_on"] == date(2026, 3, 23)
+    assert desk.case(case)["papers_due_on"] == date(2026, 3, 16)
     refused("desk.wrong_state", lambda: ask("zhao"))
     refused("desk.wrong_state", lambda: desk.decides("zhao", case))
-    assert "【演示】个人账户余额支取：请在 3 月 23 日前补充材料。请补户口簿首页。" in news_of(desk.city)
+    assert "【演示】账务更正：请在 3 月 16 日前补充材料。请补户口簿首页。" in news_of(desk.city)
     desk.city.now += timedelta(days=7)
     desk.city.run(lambda tx: casework.papers_came(tx, case))
     row = desk.case(case)
-    assert (row["state"], row["taken_by"], row["due_on"], row["papers_due_on"]) == ("taken", "zhao", date(2026, 3, 23), None)
+    assert (row["state"], row["taken_by"], row["due_on"], row["papers_due_on"]) == ("taken", "zhao", date(2026, 3, 16), None)
     desk.decides("zhao", case)
     before = snapshot(desk.city)
     refused("desk.wrong_state", lambda: desk.city.run(lambda tx: casework.papers_came(tx, case)))
@@ -253,7 +252,7 @@ def test_who_lets_the_day_go_by_starts_again(desk: Desk) -> None:
     refused("desk.open_already", lambda: opens(desk, about=about))
     desk.takes("zhao", case)
     desk.as_("zhao", lambda tx: casework.ask_for_papers(tx, case, desk.version(case), "请补材料。"))
-    desk.city.now += timedelta(days=21)
+    desk.city.now += timedelta(days=14)
     assert desk.city.run(casework.lapsing) == []
     refused("desk.wrong_state", lambda: desk.city.run(lambda tx: casework.lapse(tx, case)))
     desk.city.now += timedelta(days=1)
@@ -344,7 +343,7 @@ def test_a_decision_falls_with_what_it_rested_on(desk: Desk) -> None:
     desk.takes("zhao", case)
     desk.decides("zhao", case)
     kept = desk.case(case)["detail"]
-    forged = lambda tx: tx.keys.seal("case", f"desk_case|detail|{case}", '{"cause": "moved_away", "fen": 9000}')  # noqa: E731
+    forged = lambda tx: tx.keys.seal("case", f"desk_case|detail|{case}", '{"parts": {"0": 9000, "1": 9000}}')  # noqa: E731
     desk.city.run(lambda tx: tx.run("update desk_case set detail = %(d)s where id = %(id)s", d=forged(tx), id=case))
     refused("desk.basis_changed", lambda: desk.checks("qian", case))
     desk.city.run(lambda tx: tx.run("update desk_case set detail = %(d)s where id = %(id)s", d=kept, id=case))
@@ -440,16 +439,19 @@ def test_of_twenty_clerks_one_takes_the_case(desk: Desk) -> None:
 
 
 def test_two_workers_carry_out_once(desk: Desk) -> None:
-    cases = [opens(desk) for _ in range(4)]
+    for _ in range(3):
+        desk.city.credits("Wang", "20.00")
+    credits = desk.city.run(lambda tx: tx.all("select id from journal where cause = 'credit'"))
+    cases = [opens(desk, about=row["id"]) for row in credits]
     for case in cases:
-        desk.settles(case, "approved", "moved_away")
+        desk.settles(case)
     threads = [threading.Thread(target=jobs.carry_out, args=(desk.city.db,)) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert [desk.case(case)["state"] for case in cases] == ["effected"] * 4
-    assert desk.city.holds("Wang") == "60.00"
+    assert desk.city.holds("Wang") == "120.00"
     desk.city.books_balance()
 
 
@@ -585,15 +587,22 @@ def test_a_settlement_is_not_corrected_by_leg_and_a_missing_journal_not_at_all(d
     city.books_balance()
 
 
-def test_a_withdrawal_pays_out_and_never_more_than_there_is(desk: Desk) -> None:
-    city, wang = desk.city, desk.city.people["Wang"]
-    for fen, left, done in ((9999, "0.01", 1), (2, "0.01", 0)):
-        case = opens(desk, "account_withdrawal", person=wang, detail={"fen": fen, "cause": "went_abroad"})
-        desk.settles(case, "approved", "went_abroad")
-        assert jobs.carry_out(city.db) == done
-        assert city.holds("Wang") == left
-    out = city.run(lambda tx: tx.all(journal.SQL.trial_balance, book=wang.book))
-    assert {row["account"]: row["fen"] for row in out}[chart.payout("420100")] == 9999
+def test_an_account_is_paid_out_to_heirs_and_in_money(desk: Desk) -> None:
+    city, son = desk.city, desk.city.enrols("Son", "5.00")
+    old = city.enrols("Old", "80.00", base="retired")
+    detail = {"because": "death", "heirs": {str(son.id): 3000}}
+    early = opens(desk, "account_withdrawal", old.id, person=old, applicant=son, detail=detail)
+    desk.settles(early, "approved", "died")
+    assert jobs.carry_out(city.db) == 0
+    assert "account." in city.run(lambda tx: casework.history(tx, early))[-1].words, "nobody inherits from the living"
+    city.run(lambda tx: casework.withdraw(tx, early, son))
+    city.run(lambda tx: standing.died(tx, library(), old, date(2026, 3, 1)))
+    case = opens(desk, "account_withdrawal", old.id, person=old, applicant=son, detail=detail)
+    desk.settles(case, "approved", "died")
+    assert jobs.carry_out(city.db) == 1
+    assert (city.holds("Old"), city.holds("Son")) == ("0.00", "35.00")
+    who = city.run(lambda tx: tx.one("select actor from audit where act = 'pay_out_account'"))
+    assert who["actor"] == "counter:zhao+qian", "the trail names the two who decided"
     city.books_balance()
 
 

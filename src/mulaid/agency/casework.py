@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -20,9 +20,10 @@ from mulaid.agency.matters import APPROVED, REFUSED, STATES, Case, after_working
 from mulaid.agency.staff import CHECKER, HANDLER, SQL
 from mulaid.calendar import business_date
 from mulaid.crypto import digest
-from mulaid.db import Row, Tx
+from mulaid.db import Actor, Row, Tx
 from mulaid.outside.messages import say
 from mulaid.people import family
+from mulaid.people.eligibility import COUNTER
 from mulaid.people.enrolment import BUCKETS, PersonRef, enrolled
 from mulaid.refs import LARGEST_BOOK
 from mulaid.refusal import Refusal
@@ -295,7 +296,9 @@ def effect(tx: Tx, case: UUID) -> None:
     # First the state: of two workers one gets it, and the other's effect never begins.
     _must(tx, found, tx.run(SQL.end_case, **_at(found), state="effected", at=tx.at, states=["checked"]))
     if found.verdict == APPROVED:
-        EFFECTS[found.matter.name].approved(tx, found)
+        # The domain sees a counter, and in its audit trail the two who decided: the worker only moves their hands.
+        desk = Actor(f"{found.decided_by}+{found.checked_by}", COUNTER, found.region)
+        EFFECTS[found.matter.name].approved(replace(tx, by=desk), found)
     else:
         _otherwise(tx, found)
     _event(tx, case, "effect")

@@ -13,8 +13,8 @@ from mulaid import refs
 from mulaid.agency.matters import Case
 from mulaid.agency.staff import SQL
 from mulaid.db import Tx
-from mulaid.ledger import chart, journal
-from mulaid.people import activation, aid, application, binding, family
+from mulaid.ledger import journal
+from mulaid.people import activation, aid, application, binding, endings, family
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
@@ -120,14 +120,10 @@ def correct(tx: Tx, case: Case) -> None:
     journal.reverse(tx, case.about, "correction", parts)
 
 
-def withdraw(tx: Tx, case: Case) -> None:
-    """The named amount leaves the person's own account for whoever it is paid to."""
-    fen = int(case.detail["fen"])
-    legs = [
-        journal.Leg(chart.purse(case.person.id, chart.OWN), -fen, "withdrawal"),
-        journal.Leg(chart.payout(case.region), fen, "withdrawal"),
-    ]
-    journal.post(tx, case.person.book, "withdrawal", legs)
+def pay_out(tx: Tx, case: Case) -> None:
+    """What is left of the person's accounts is paid out, to heirs by amount and the rest in money."""
+    heirs = {person_of(UUID(heir)): int(fen) for heir, fen in case.detail.get("heirs", {}).items()}
+    endings.pay_out(tx, library(), case.person, case.detail["because"], heirs)
 
 
 EFFECTS: dict[str, Effect] = {
@@ -141,7 +137,7 @@ EFFECTS: dict[str, Effect] = {
     "dispute_not_me": Effect(end_disputed, resume_disputed),
     "wrong_charge": Effect(refund),
     "correction": Effect(correct),
-    "account_withdrawal": Effect(withdraw),
+    "account_withdrawal": Effect(pay_out),
 }
 """What each matter does."""
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
-from mulaid import __version__
+from mulaid import __version__, desk
 from mulaid.calendar import business_date, month_of, wall_clock
 from mulaid.money import yuan
 from mulaid.policy.facts import Facts
@@ -310,6 +310,7 @@ def parser() -> argparse.ArgumentParser:
     playing = add(commands, "sandbox", sandbox)
     playing.add_argument("--port", type=int, default=8200)
     playing.add_argument("--people", type=Path, metavar="FILE", help="people in the format of the demo city's file")
+    desk.commands_of(commands, lambda work: lambda given: int(work(from_environment(), given, say)))
     add(commands, "verify", verify).add_argument("--json", action="store_true")
     crediting = add(commands, "credit", credit)
     crediting.add_argument("--month", metavar="YYYY-MM", help="default: the present month")

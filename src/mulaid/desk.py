@@ -1,0 +1,236 @@
+"""The desk from the command line: `mulaid staff ...` and `mulaid desk ...`, for the first accounts and where there are no pages.
+
+Whoever may run this holds the machine. `--as` names the member of staff who acts; the audit trail says it was the command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
+    from mulaid.agency import casework, staff
+    from mulaid.db import Tx
+    from mulaid.settings import Settings
+
+Say = Callable[[str], None]
+CHANNEL, NATION = "cli", "100000"
+
+
+@contextmanager
+def _acting(settings: Settings, who: str) -> Iterator[Callable[[Callable[[Tx], Any]], Any]]:
+    """A way to carry one thing out as somebody."""
+    from mulaid import commands
+    from mulaid.calendar import wall_clock
+    from mulaid.db import Actor, Database
+    from mulaid.serve import installation
+
+    with installation(settings, lambda text: None) as installed:
+        db = Database(installed.url, installed.keys, size=1)
+        try:
+            yield lambda work: commands.alone(db, work, at=wall_clock(), by=Actor(who, CHANNEL))
+        finally:
+            db.close()
+
+
+def found(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """make the first two accounts, a system and a security administrator; once"""
+    from mulaid.agency import staff
+
+    ids = [_applicant(given, *person) for person in (given.system, given.security)]
+    with _acting(settings, staff.OPERATOR) as act:
+        act(lambda tx: staff.found(tx, *ids, allow_test_area=settings.allows_test_people))
+    say(f"系统管理员 {ids[0].id}、安全管理员 {ids[1].id} 已设立。")
+    return 0
+
+
+def add(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """add an account, and propose its roles; a security administrator grants them"""
+    from mulaid.agency import staff
+
+    one = _applicant(given, given.id, given.name, given.number)
+
+    def work(tx: Tx) -> None:
+        staff.add(tx, one, allow_test_area=settings.allows_test_people)
+        staff.propose(tx, one.id, given.roles)
+
+    with _acting(settings, given.who) as act:
+        act(work)
+    say(f"{one.id} 已添加，等待安全管理员授予角色：{'、'.join(given.roles)}。")
+    return 0
+
+
+def grant(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """grant the roles that were proposed"""
+    from mulaid.agency import staff
+
+    with _acting(settings, given.who) as act:
+        act(lambda tx: staff.grant(tx, given.id))
+    say(f"{given.id} 的角色已授予。")
+    return 0
+
+
+def disable(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """end an account now"""
+    from mulaid.agency import staff
+
+    with _acting(settings, given.who) as act:
+        act(lambda tx: staff.disable(tx, given.id))
+    say(f"{given.id} 已停用。")
+    return 0
+
+
+def queue(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """list what waits in your region, the most urgent first"""
+    from mulaid.agency import casework
+    from mulaid.agency.matters import STATES
+
+    with _acting(settings, given.who) as act:
+        briefs = act(casework.queue)
+    if given.json:
+        say(json.dumps([_plain(brief) for brief in briefs], ensure_ascii=False))
+        return 0
+    for one in briefs:
+        taken = f"，{one.taken_by} 在办" if one.taken_by else ""
+        say(f"{one.number}  {one.title}  {one.person}  {STATES[one.state]}{taken}  {one.due_on} 前")
+    say(f"共 {len(briefs)} 件。")
+    return 0
+
+
+def show(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """show one case with its papers and history; the reading is in the audit trail"""
+    from mulaid.agency import casework, evidence
+    from mulaid.agency.matters import SIGNALS, STATES
+    from mulaid.calendar import stamp
+
+    case = _case(given)
+
+    def work(tx: Tx) -> tuple[Any, Any, Any]:
+        found = casework.read(tx, case, "cli")
+        return found, evidence.papers_of(tx, found.id, found.about), casework.history(tx, case)
+
+    with _acting(settings, given.who) as act:
+        seen, papers, history = act(work)
+    say(f"{seen.number}  {seen.matter.title}  {STATES[seen.state]}  版本 {seen.version}  {seen.due_on} 前")
+    for name, value in seen.detail.items():
+        say(f"  {name}: {value}")
+    for signal in seen.signals:
+        say(f"  注意：{SIGNALS[signal]}")
+    for paper in papers:
+        say(f"  材料：{paper.says}，{stamp(paper.given_at)}{'（已删除）' if paper.gone else ''}")
+    for event in history:
+        say(f"  {event.no}. {stamp(event.at)} {event.actor} {event.act} {event.words}")
+    reasons = [f"{code}（{words}）" for verdict in seen.matter.reasons.values() for code, words in verdict.items()]
+    say(f"  可选理由：{'，'.join(reasons)}")
+    return 0
+
+
+def step(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """take one step of a case, on the version you have seen"""
+    from mulaid.agency import casework
+
+    case, seen = _case(given), given.version
+    steps: dict[str, Callable[[Tx], None]] = {
+        "take": lambda tx: casework.take(tx, case, seen),
+        "give-back": lambda tx: casework.give_back(tx, case, seen, given.words),
+        "ask": lambda tx: casework.ask_for_papers(tx, case, seen, given.words),
+        "decide": lambda tx: casework.decide(tx, case, seen, given.verdict, given.reason, given.words),
+        "check": lambda tx: casework.check(tx, case, seen),
+        "send-back": lambda tx: casework.send_back(tx, case, seen, given.words),
+    }
+    with _acting(settings, given.who) as act:
+        act(steps[given.step])
+    say("已办理。")
+    return 0
+
+
+STEPS = {
+    "take": ("have the case from now on", ()),
+    "give-back": ("let somebody else have it", ("words",)),
+    "ask": ("ask the applicant for papers", ("words",)),
+    "decide": ("give a verdict", ("verdict", "reason", "words")),
+    "check": ("agree, as the second person", ()),
+    "send-back": ("disagree, as the second person", ("words",)),
+}
+
+
+def commands_of(place: argparse._SubParsersAction[argparse.ArgumentParser], bound: Callable[[Any], Callable[..., int]]) -> None:
+    """Add both groups of commands to the parser; `bound` gives a function of this module its settings and its voice."""
+    people = place.add_parser("staff", help="who works at the agency").add_subparsers(required=True, metavar="COMMAND")
+    _founding(_command(people, "found", found, bound))
+    adding = _command(people, "add", add, bound)
+    for name in ("id", "name", "number"):
+        adding.add_argument(name)
+    _span(adding)
+    adding.add_argument("--roles", nargs="+", default=[], metavar="ROLE", help="handler, checker, system, security, audit")
+    _who(adding)
+    for name, work in (("grant", grant), ("disable", disable)):
+        one = _command(people, name, work, bound)
+        one.add_argument("id")
+        _who(one)
+    cases = place.add_parser("desk", help="the agency's cases").add_subparsers(required=True, metavar="COMMAND")
+    listing = _command(cases, "list", queue, bound)
+    listing.add_argument("--json", action="store_true")
+    _who(listing)
+    showing = _command(cases, "show", show, bound)
+    showing.add_argument("case")
+    _who(showing)
+    for name, (help_text, more) in STEPS.items():
+        one = cases.add_parser(name, help=help_text, description=help_text)
+        one.set_defaults(work=bound(step), step=name)
+        one.add_argument("case")
+        one.add_argument("--version", type=int, required=True, help="the version you have seen")
+        for field in more:
+            one.add_argument(f"--{field}", required=True, choices=("approved", "refused") if field == "verdict" else None)
+        _who(one)
+
+
+def _command(place: Any, name: str, work: Any, bound: Callable[[Any], Callable[..., int]]) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = place.add_parser(name, help=work.__doc__, description=work.__doc__)
+    made.set_defaults(work=bound(work))
+    return made
+
+
+def _founding(one: argparse.ArgumentParser) -> None:
+    for role in ("system", "security"):
+        one.add_argument(f"--{role}", nargs=3, required=True, metavar=("ID", "NAME", "NUMBER"))
+    _span(one)
+
+
+def _span(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--region", default=NATION, help="six digits; 100000 is the country")
+    one.add_argument("--until", type=date.fromisoformat, required=True, help="the account's last day")
+
+
+def _who(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--as", dest="who", required=True, metavar="STAFF", help="who acts")
+
+
+def _applicant(given: argparse.Namespace, name: str, person: str, number: str) -> staff.Applicant:
+    from mulaid.agency import staff
+
+    return staff.Applicant(name, person, "01", number, given.region, given.until)
+
+
+def _case(given: argparse.Namespace) -> UUID:
+    from mulaid import refs
+
+    return refs.parse(refs.CASE, given.case)
+
+
+def _plain(brief: casework.Brief) -> dict[str, Any]:
+    return {
+        "number": brief.number,
+        "matter": brief.title,
+        "state": brief.state,
+        "person": brief.person,
+        "due": brief.due_on.isoformat(),
+        "taken_by": brief.taken_by,
+        "version": brief.version,
+        "signals": list(brief.signals),
+    }

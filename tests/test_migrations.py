@@ -284,6 +284,7 @@ RUN_BY: dict[tuple[str, str], set[str]] = {
     ("worker", "settlement/crediting.sql"): set(FILES_OF["settlement/crediting.sql"].by_name) - {"credits"},
     ("web", "settlement/premium.sql"): set(FILES_OF["settlement/premium.sql"].by_name) - {"decisions"},
     ("web", "settlement/costs.sql"): set(FILES_OF["settlement/costs.sql"].by_name),
+    ("web", "people/filings.sql"): set(FILES_OF["people/filings.sql"].by_name),
     ("web", "people/standing.sql"): set(FILES_OF["people/standing.sql"].by_name) - {"keep_pack", "living"},
     ("web", "people/people.sql"): {"revoke_codes", "add_code", "credential"},
     ("web", "people/family.sql"): set(FILES_OF["people/family.sql"].by_name),

@@ -248,9 +248,10 @@ class Client:
         output = self.call("2201", {"data": data}).output
         return Visit(output["data"]["mdtrt_id"], person, certificate)
 
-    def report(self, visit: Visit, code: str, name: str, department: str) -> None:
-        """2203: the diagnosis."""
-        about = {"mdtrt_id": visit.id, "psn_no": visit.person, "med_type": "11", "dise_codg": "", "dise_name": ""}
+    def report(self, visit: Visit, code: str, name: str, department: str, *, disease: str = "") -> None:
+        """2203: the diagnosis; `disease` is the chronic or special disease that the visit is for."""
+        kind = "14" if disease else "11"
+        about = {"mdtrt_id": visit.id, "psn_no": visit.person, "med_type": kind, "dise_codg": disease, "dise_name": ""}
         found = {"diag_type": "1", "diag_srt_no": "1", "diag_code": code, "diag_name": name, "diag_dept": department}
         self.call("2203", {"mdtrtinfo": about, "diseinfo": [{**found, "vali_flag": "1"}]})
 
@@ -268,6 +269,33 @@ class Client:
     def settle(self, bill: Bill, *, use_accounts: bool = True, msgid: str = "") -> Answer:
         """2207: the money moves. The same `msgid` again gets the stored answer."""
         return self.call("2207", {"data": _bill_data(bill, use_accounts)}, msgid)
+
+    def admit(self, person: str, certificate: Certificate, number: str, *, disease: str = "") -> Visit:
+        """2401: a stay in hospital begins."""
+        data = {"psn_no": person, "ipt_no": number, "begntime": self.clock(), "med_type": "21", "dise_codg": disease}
+        output = self.call("2401", {"mdtrtinfo": {**data, **certificate.fields}, "diseinfo": [_ADMITTED]}).output
+        return Visit(output["result"]["mdtrt_id"], person, certificate)
+
+    def use(self, stay: Visit, lines: Sequence[Line]) -> Bill:
+        """2301: what a stay used; settled together with whatever of it is not settled yet."""
+        named = {"mdtrt_id": stay.id, "psn_no": stay.person}
+        given = secrets.token_hex(8)
+        rows = [{**named, **_row(line, f"{given}-{place}", self.clock())} for place, line in enumerate(lines, 1)]
+        self.call("2301", {"feedetail": rows})
+        return Bill(stay, "", sum(line.fen for line in lines))
+
+    def discharge(self, stay: Visit) -> None:
+        """2402: a stay ends now."""
+        data = {"mdtrt_id": stay.id, "psn_no": stay.person, "endtime": self.clock(), "dscg_way": "1"}
+        self.call("2402", {"dscginfo": data, "diseinfo": [_ADMITTED]})
+
+    def preview_stay(self, bill: Bill, *, use_accounts: bool = True) -> Answer:
+        """2303: what 2304 would come to now."""
+        return self.call("2303", {"data": _bill_data(bill, use_accounts)})
+
+    def settle_stay(self, bill: Bill, *, use_accounts: bool = True, msgid: str = "") -> Answer:
+        """2304: the money of a stay moves."""
+        return self.call("2304", {"data": _bill_data(bill, use_accounts)}, msgid)
 
     def preview_purchase(self, person: str, certificate: Certificate, lines: Sequence[Line], **more: Any) -> Answer:
         """2101: what 2102 would come to now."""
@@ -291,12 +319,15 @@ class Client:
         return {"druginfo": info, "drugdetail": [_row(line, str(place), at) for place, line in enumerate(lines, 1)]}
 
     def refund(self, paid: Info, *, infno: str = "2208", msgid: str = "") -> Answer:
-        """2208, at pharmacies 2103: a settlement is returned whole."""
+        """2208, at pharmacies 2103, of stays 2305: a settlement is returned whole."""
         return self.call(infno, {"data": {name: paid[name] for name in ("setl_id", "mdtrt_id", "psn_no")}}, msgid)
 
     def take_back(self, person: str, infno: str, msgid: str) -> None:
         """2601: undo a transaction whose answer never came; asking again changes nothing."""
         self.call("2601", {"data": {"psn_no": person, "omsgid": msgid, "oinfno": infno}})
+
+
+_ADMITTED = {"diag_code": "I10", "diag_name": "原发性高血压", "dise_dor_no": "D1", "dise_dor_name": "医生"}
 
 
 def _row(line: Line, serial: str, at: datetime) -> dict[str, Any]:
@@ -318,9 +349,8 @@ def _bill_data(bill: Bill, use_accounts: bool) -> dict[str, Any]:
     return {
         "psn_no": bill.visit.person,
         "mdtrt_id": bill.visit.id,
-        "chrg_bchno": bill.batch,
+        **({"chrg_bchno": bill.batch, "med_type": "11"} if bill.batch else {}),  # stays have no batches
         "medfee_sumamt": Amount(bill.total),
-        "med_type": "11",
         "psn_setlway": "01",
         "acct_used_flag": "1" if use_accounts else "0",
         "insutype": "",

@@ -221,15 +221,14 @@ def enrolled(tx: Tx, ref: PersonRef, on: date) -> Enrolment:
     return Enrolment(**row)
 
 
-def bring_sums(tx: Tx, ref: PersonRef, year: int, *, in_policy: int, fund: int, supplement: int, deductible: int) -> None:
-    """What a year had seen before this system took the person over, in fen."""
-    tx.run(
-        SQL.set_year,
-        book=ref.book,
-        person=ref.id,
-        year=year,
-        in_policy=in_policy,
-        fund=fund,
-        supplement=supplement,
-        deductible=deductible,
-    )
+SUMS = (
+    "in_policy", "fund", "supplement", "deductible", "admissions", "inpatient_in_policy", "inpatient_fund", "disease_deductible",
+    "disease_fund", "self_paid", "serious",
+)  # fmt: skip
+"""What an insured year adds up: fen, and the number of admissions. The names are those of policy.split.Added."""
+
+
+def bring_sums(tx: Tx, ref: PersonRef, year: int, **sums: int) -> None:
+    """What a year had seen before this system took the person over: SUMS by name, nothing where none is given."""
+    assert set(sums) <= set(SUMS), "sums have the names of SUMS"
+    tx.run(SQL.set_year, book=ref.book, person=ref.id, year=year, **{name: sums.get(name, 0) for name in SUMS})

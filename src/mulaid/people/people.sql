@@ -58,8 +58,10 @@ from enrolment where book = %(book)s and person = %(person)s order by valid_from
 
 -- set_year --
 -- The sums a person brings along from before.
-insert into insured_year (book, person, year, in_policy, fund, supplement, deductible, version)
-values (%(book)s, %(person)s, %(year)s, %(in_policy)s, %(fund)s, %(supplement)s, %(deductible)s, 1)
+insert into insured_year (book, person, year, in_policy, fund, supplement, deductible, admissions, inpatient_in_policy, inpatient_fund,
+    disease_deductible, disease_fund, self_paid, serious, version)
+values (%(book)s, %(person)s, %(year)s, %(in_policy)s, %(fund)s, %(supplement)s, %(deductible)s, %(admissions)s,
+    %(inpatient_in_policy)s, %(inpatient_fund)s, %(disease_deductible)s, %(disease_fund)s, %(self_paid)s, %(serious)s, 1)
 
 -- bond_lives --
 -- Whether the family account a code was shown by is still the one it was.

@@ -67,17 +67,6 @@ class Case:
         """Who was treated."""
         return self.before.patient
 
-    @property
-    def only_the_law(self) -> bool:
-        """Whether it needs more than people with accounts, authorisations and outpatient care: stays, pools, quotas, caps."""
-        bare = replace(self.before, account=0, current_year=0, year=Year(), givers=())
-        plain = Facts(bare.on, bare.use, bare.level, bare.patient, (), 0, 0)
-        seldom = any(
-            (g.month_left, g.year_left, g.day_left, g.keep, g.paused, g.until) != (None, None, None, 0, False, None)
-            for g in (entry.giver for entry in self.givers)
-        )
-        return bare != plain or seldom or any(v.use == INPATIENT or v.remote or v.disease for v in self.visits)
-
 
 @dataclass(slots=True)
 class Outcome:

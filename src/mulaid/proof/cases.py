@@ -8,9 +8,9 @@ from __future__ import annotations
 import secrets
 import socketserver
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,26 +22,29 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from mulaid import commands, schema
-from mulaid.calendar import SHANGHAI
-from mulaid.client import ID_CARD, Certificate, Client, Connection, Line, NoAnswer, Refused
+from mulaid import commands, refs, schema
+from mulaid.calendar import SHANGHAI, business_date
+from mulaid.client import ID_CARD, Certificate, Client, Connection, Info, Line, NoAnswer, Refused
 from mulaid.crypto import Keys
-from mulaid.db import Actor, Database, Tx, process_url
+from mulaid.db import Actor, Database, Statements, Tx, process_url
 from mulaid.demo import city
 from mulaid.demo.city import Item, Place
 from mulaid.gateway.app import Gateway, build
 from mulaid.ledger import chart, statement
 from mulaid.money import Fen
-from mulaid.people import activation, aid, credential, enrolment, identity
+from mulaid.people import activation, aid, credential, enrolment, household, identity, wallet
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance
-from mulaid.policy.cases import Case, CaseGiver, Outcome, Visit, read_cases
-from mulaid.policy.facts import Portion
+from mulaid.policy.benefit import INPATIENT
+from mulaid.policy.cases import SUMS, Case, CaseGiver, Outcome, Visit, read_cases
+from mulaid.policy.facts import Portion, Wallet
 from mulaid.policy.pack import library
 from mulaid.postgres import Server
 from mulaid.refusal import Refusal
 from mulaid.settings import Settings
+from mulaid.settlement import pay
 
+SQL = Statements("mulaid.proof", "cases.sql")
 Say = Callable[[str], None]
 BY = Actor("cases", "proof")
 BEFORE = timedelta(days=30)
@@ -53,9 +56,14 @@ ITEMS = (
     Item(OVER_LIMIT, "全部超过限价的项目", 0, "01", "08", limit=0),
     Item(SELF_FUNDED, "目录外项目", 0, "03", "14"),
 )
-FROZEN = "frozen quota is not settled yet"
-NOT_IN_TOWN = "the town has no stays, pools, quotas and caps yet"
+DAILY = "what is left of a day needs a region with a daily limit, and no pack has one"
+REWARD = "settlements do not know the reward of unbroken enrolment yet"
+USED_UP = "a limit that is used up before the case begins would need bills the case does not tell"
 ONE_CODE = "a code names one chosen giver, the case has several"
+AWAY = {"long_term": "310000", "referral": "440100", "emergency": "330100", "other": "510100", "unfiled": "650100"}
+"""Where care away from home takes place, one place a kind of filing, so that no filing covers another visit's."""
+ANOTHER_PROVINCE = "430100"
+"""Where somebody lives for whom a person of a case has frozen a quota."""
 
 
 def run_through_gateway(settings: Settings, files: Sequence[Path], say: Say) -> int:
@@ -85,11 +93,15 @@ def run_on(url: str, keys: Keys, cases: Sequence[Case], say: Say, *, embedded: b
 
 
 def _skipped(case: Case) -> str:
-    if case.only_the_law:
-        return NOT_IN_TOWN
-    if any(entry.giver.frozen for entry in case.givers):
-        return FROZEN
-    return ONE_CODE if sum(entry.giver.chosen for entry in case.givers) > 1 else ""
+    """Why a case cannot be lived through; empty when it can."""
+    givers = [entry.giver for entry in case.givers]
+    if case.before.reward:
+        return REWARD
+    if any(giver.day_left is not None for giver in givers):
+        return DAILY
+    if any(left is not None and left <= 0 for giver in givers for left in (giver.quota_left, giver.month_left, giver.year_left)):
+        return USED_UP
+    return ONE_CODE if sum(giver.chosen for giver in givers) > 1 else ""
 
 
 @contextmanager
@@ -163,15 +175,28 @@ def _town(url: str, keys: Keys, *, embedded: bool) -> Iterator[_Town]:
         db.close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _People:
-    """The people of one case: who they became, and which authorisation each giver made."""
+    """The people of one case: who they became, which authorisation each giver made, and what could not be brought about."""
 
     patient: PersonRef
     number: str
-    givers: Mapping[str, PersonRef]
-    aids: Mapping[str, UUID]
-    refused: Mapping[str, str]
+    home: str
+    givers: dict[str, PersonRef] = field(default_factory=dict)
+    aids: dict[str, UUID] = field(default_factory=dict)
+    wallets: dict[str, PersonRef] = field(default_factory=dict)
+    pool: tuple[int, UUID] | None = None
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def purses(self) -> dict[tuple[str, str], tuple[int, UUID, int]]:
+        """Every purse a bill of the case may draw on, by what it is for and whose it is."""
+        mine = self.patient
+        found = {("own", ""): (mine.book, mine.id, chart.OWN), ("current", ""): (mine.book, mine.id, chart.CURRENT_YEAR)}
+        found |= {("aid", name): (ref.book, ref.id, chart.OWN) for name, ref in self.givers.items()}
+        found |= {("kept", name): (ref.book, ref.id, chart.CURRENT_YEAR) for name, ref in self.givers.items()}
+        found |= {("wallet", name): (ref.book, ref.id, chart.OWN) for name, ref in self.wallets.items()}
+        return found | ({("pool", ""): (*self.pool, chart.HOUSEHOLD)} if self.pool else {})
 
 
 class _Town:
@@ -204,8 +229,17 @@ class _Town:
         self.serial += 1
         self.now = _at(_first_day(case))
         people: _People = self.run(lambda tx: self.move_in(tx, case))
+        for quota in case.before.wallets:
+            if not quota.left:
+                self.use_up(case, people, quota)
+        self.run(lambda tx: self.furnish(tx, case, people))
+        self.now = max(self.now, _at(case.on - timedelta(days=1)))
+        self.run(lambda tx: self.tie_up(tx, case, people))
+        for quota in sorted(case.before.wallets, key=lambda one: one.bound):
+            if quota.left:
+                self.freeze_for(case, people, quota, quota.left)
         for place, visit in enumerate(case.visits, 1):
-            self.now = _at(visit.on) + timedelta(minutes=5 * place)
+            self.now = max(self.now, _at(visit.on)) + timedelta(minutes=5 * place)
             try:
                 wrong = self.settle(case, people, visit)
             except (Refused, Refusal, NoAnswer) as error:
@@ -215,17 +249,17 @@ class _Town:
                 yield from (f"visit {place}: {name} could not authorise: {code}" for name, code in people.refused.items())
 
     def move_in(self, tx: Tx, case: Case) -> _People:
-        """The patient and the givers, with money, sums of the year and authorisations, in the order in which they happened."""
-        first = _first_day(case)
+        """The patient, insured, with the sums of the year and no money yet."""
         given = case.patient
         scheme = enrolment.EMPLOYEES if given.employee else enrolment.RESIDENTS
+        # Who joins a household account must be in normal status then; what comes afterwards comes in `tie_up`.
+        status = "normal" if case.before.household else given.status
         insured = Enrolment(
-            scheme, given.region, given.base, given.status, retired_on=given.retired_on, family_doctor=given.family_doctor
+            scheme, given.region, given.base, status, retired_on=given.retired_on, family_doctor=given.family_doctor
         )
-        household = f"case {self.serial}"
-        patient, number = self.register(tx, "病人", given.born, insured, household, first)
-        _credit(tx, patient, given.region, case.before.account, case.before.current_year)
-        year = case.before.year
+        home = f"case {self.serial}"
+        patient, number = self.register(tx, "病人", given.born, insured, home, _first_day(case))
+        before, year = case.before, case.before.year
         enrolment.bring_sums(
             tx,
             patient,
@@ -234,25 +268,87 @@ class _Town:
             fund=year.fund,
             supplement=year.supplement,
             deductible=year.deductible,
+            **{name: getattr(before, name) for name in SUMS},
         )
-        givers: dict[str, PersonRef] = {}
-        aids: dict[str, UUID] = {}
-        refused: dict[str, str] = {}
+        for disease in {visit.disease for visit in case.visits if visit.disease}:
+            known = {"id": refs.mint(patient.book, tx.at), "disease": disease, "since": _first_day(case)}
+            tx.run(SQL.certify, book=patient.book, person=patient.id, at=tx.at, **known)
+        return _People(patient, number, home)
+
+    def furnish(self, tx: Tx, case: Case, people: _People) -> None:
+        """Money, and the givers with their authorisations in the order in which they happened."""
+        _credit(tx, people.patient, case.patient.region, case.before.account, case.before.current_year)
         for place, entry in enumerate(case.givers):
             giver = entry.giver
             working = Enrolment(enrolment.EMPLOYEES, giver.region, "active")
             # Every second giver lives elsewhere, so that money also moves between books.
-            home = household if place % 2 == 0 else f"{household} {giver.shown}"
-            ref, _ = self.register(tx, _name(giver.shown, place), ANY_BIRTHDAY, working, home, first)
+            home = people.home if place % 2 == 0 else f"{people.home} {giver.shown}"
+            ref, _ = self.register(tx, _name(giver.shown, place), ANY_BIRTHDAY, working, home, _first_day(case))
             _credit(tx, ref, giver.region, giver.account, giver.current_year)
-            givers[giver.shown] = ref
-            try:
-                with tx.connection.transaction():
-                    aids[giver.shown] = _authorise(tx, ref, patient, entry, place)
-            except Refusal as refusal:
-                refused[giver.shown] = refusal.code
+            people.givers[giver.shown] = ref
+            with self.may_fail(tx, people, giver.shown):
+                people.aids[giver.shown] = _authorise(tx, ref, people.patient, entry, place)
             _what_happened_since(tx, ref, working, entry)
-        return _People(patient, number, givers, aids, refused)
+
+    def tie_up(self, tx: Tx, case: Case, people: _People) -> None:
+        """What is in a household account, and what is frozen for others already."""
+        before, given = case.before, case.patient
+        if before.household:
+            with self.may_fail(tx, people, before.household_head):
+                self.fund_pool(tx, case, people)
+        frozen = [(people.givers[entry.giver.shown], entry.giver.frozen, entry.giver.shown) for entry in case.givers]
+        for owner, fen, name in [(people.patient, before.frozen, "病人"), *frozen]:
+            if fen:
+                elsewhere = Enrolment(enrolment.EMPLOYEES, ANOTHER_PROVINCE, "active")
+                somebody, _ = self.register(tx, "别人", ANY_BIRTHDAY, elsewhere, f"{people.home} {name}", _first_day(case))
+                with self.may_fail(tx, people, name):
+                    wallet.freeze(tx, library(), owner, somebody, "parent", fen)
+        if before.household and given.status != "normal":
+            now = enrolment.enrolled(tx, people.patient, business_date(tx.at))
+            enrolment.enrol(tx, people.patient, replace(now, status=given.status), business_date(tx.at))
+
+    def fund_pool(self, tx: Tx, case: Case, people: _People) -> None:
+        """A head of the family who moves what the pool holds out of an account that has exactly that much to move."""
+        region, fen = case.patient.region, case.before.household
+        head, _ = self.register(
+            tx, "陈家长", ANY_BIRTHDAY, Enrolment(enrolment.EMPLOYEES, region, "active"), f"{people.home} head", _first_day(case)
+        )
+        _credit(tx, head, region, fen + library().in_force(region, business_date(tx.at))["authoriser_balance_floor"], 0)
+        ref = household.open_household(tx, library(), head)
+        household.add_member(tx, library(), ref, head, people.patient, "parent")
+        household.transfer(tx, library(), ref, head, fen)
+        people.pool = (head.book, ref)
+
+    def freeze_for(self, case: Case, people: _People, given: Wallet, fen: Fen) -> None:
+        """A relative elsewhere freezes a quota for the patient on its day."""
+        self.now = max(self.now, datetime.fromisoformat(given.bound).replace(tzinfo=SHANGHAI)) + timedelta(minutes=1)
+
+        def work(tx: Tx) -> None:
+            working = Enrolment(enrolment.EMPLOYEES, given.region, "active")
+            name = _name(given.shown, len(people.wallets))
+            ref, _ = self.register(tx, name, ANY_BIRTHDAY, working, f"{people.home} {given.shown}", _first_day(case))
+            _credit(tx, ref, given.region, fen + library().in_force(given.region, case.on)["authoriser_balance_floor"], 0)
+            people.wallets[given.shown] = ref
+            until = date.fromisoformat(given.until) if given.until else None
+            with self.may_fail(tx, people, given.shown):
+                wallet.freeze(tx, library(), ref, people.patient, given.relation, fen, uses=sorted(given.uses), valid_to=until)
+
+        self.run(work)
+
+    def use_up(self, case: Case, people: _People, given: Wallet) -> None:
+        """A quota of one yuan that a purchase uses up, before the patient has anything else to pay with."""
+        self.freeze_for(case, people, given, 100)
+        shop = self.client(case.patient.region, "pharmacy", "a", pharmacy=True)
+        shop.buy(people.patient.number, Certificate(ID_CARD, people.number), [Line(UPFRONT, 100)])
+
+    @contextmanager
+    def may_fail(self, tx: Tx, people: _People, name: str) -> Iterator[None]:
+        """What a person could not do is kept by name, to be told when the case comes out otherwise."""
+        try:
+            with tx.connection.transaction():
+                yield
+        except Refusal as refusal:
+            people.refused[name] = refusal.code
 
     def register(self, tx: Tx, name: str, born: date, insured: Enrolment, household: str, since: date) -> tuple[PersonRef, str]:
         """A person whom nobody else is; the reference and the identity number."""
@@ -269,37 +365,72 @@ class _Town:
 
     def settle(self, case: Case, people: _People, visit: Visit) -> list[str]:
         """One bill as an institution sends it; what came of it compared with what was expected and with the books."""
-        client = self.client(case.patient.region, visit)
-        lines = self.lines(visit.portions)
-        before = self.purses(people)
-        certificate = self.certificate(client, case, people)
-        number = people.patient.number
-        if visit.use == "pharmacy":
-            preview = client.preview_purchase(number, certificate, lines, use_accounts=visit.use_accounts)
-            paid = client.buy(number, certificate, lines, use_accounts=visit.use_accounts).paid
-        else:
-            bill, _ = client.upload(client.register(number, certificate, "1"), lines)
-            preview = client.preview(bill, use_accounts=visit.use_accounts)
-            paid = client.settle(bill, use_accounts=visit.use_accounts).paid
-        after = self.purses(people)
+        region = self.place_of_care(case, people, visit)
+        client = self.client(region, visit.level, visit.institution, pharmacy=visit.use == "pharmacy")
+        before = self.held(people)
+        preview, paid = self.send(client, people, self.certificate(client, case, people), visit)
+        after = self.held(people)
         moved = {key: before[key] - after[key] for key in before}
-        aided = {name: moved[name, chart.OWN] for name in people.givers}
+        parts = {what: {name: fen for (kind, name), fen in moved.items() if kind == what} for what in ("aid", "wallet")}
+        pool = moved.get(("pool", ""), 0)
+        with self.db.reading(self.now, BY) as tx:
+            serious = pay.find(tx, refs.parse(refs.SETTLEMENT, paid["setl_id"]))["serious"]
         outcome = Outcome(
             fund=_fen(paid["fund_pay_sumamt"]),
-            current_year=moved["", chart.CURRENT_YEAR],
-            own=moved["", chart.OWN],
-            aid=aided,
+            current_year=moved["current", ""],
+            own=moved["own", ""],
+            aid=parts["aid"],
             cash=_fen(paid["psn_cash_pay"]),
             total=_fen(paid["medfee_sumamt"]),
             deductible=_fen(paid["act_pay_dedc"]),
+            household=pool,
+            wallets={name: fen for name, fen in parts["wallet"].items() if fen},
+            serious=serious,
         )
         wrong = outcome.differences(visit.expect)
-        if sum(moved.values()) != _fen(paid["acct_pay"]) or sum(aided.values()) != _fen(paid["acct_mulaid_pay"]):
+        relatives = pool + sum(fen for part in parts.values() for fen in part.values())
+        if sum(moved.values()) != _fen(paid["acct_pay"]) or relatives != _fen(paid["acct_mulaid_pay"]):
             wrong.append(f"purses paid {moved}, the answer says {paid['acct_pay']} with aid {paid['acct_mulaid_pay']}")
         told = {name: amount for name, amount in paid.items() if isinstance(amount, Decimal)}
-        foretold = {name: preview.paid[name] for name in told}
+        foretold = {name: preview[name] for name in told}
         wrong += [f"{name}: foretold {foretold[name]}, settled {told[name]}" for name in told if foretold[name] != told[name]]
         return wrong
+
+    def send(self, client: Client, people: _People, certificate: Certificate, visit: Visit) -> tuple[Info, Info]:
+        """What was foretold and what was settled."""
+        lines, number, use = self.lines(visit.portions), people.patient.number, visit.use_accounts
+        if visit.use == "pharmacy":
+            preview = client.preview_purchase(number, certificate, lines, use_accounts=use)
+            return preview.paid, client.buy(number, certificate, lines, use_accounts=use).paid
+        if visit.use == INPATIENT:
+            stay = client.admit(number, certificate, "1", disease=visit.disease)
+            bill = client.use(stay, lines)
+            client.discharge(stay)
+            return client.preview_stay(bill, use_accounts=use).paid, client.settle_stay(bill, use_accounts=use).paid
+        begun = _at(visit.on)
+        place = client.register(number, certificate, "1", begun)
+        if visit.disease:
+            client.report(place, "I10", "原发性高血压", "内科", disease=visit.disease)
+        bill, _ = client.upload(place, lines)
+        return client.preview(bill, use_accounts=use).paid, client.settle(bill, use_accounts=use).paid
+
+    def place_of_care(self, case: Case, people: _People, visit: Visit) -> str:
+        """The region of the institution; of care away from home one in another province, filed as the case says."""
+        if not visit.remote:
+            return case.patient.region
+        region = AWAY[visit.remote]
+        if region[:2] == case.patient.region[:2]:
+            region = ANOTHER_PROVINCE
+        if visit.remote != "unfiled":
+            self.run(lambda tx: self.file(tx, people.patient, visit, region))
+        return region
+
+    def file(self, tx: Tx, patient: PersonRef, visit: Visit, region: str) -> None:
+        """Care away from home is filed for one day, as another system brings it along."""
+        ref = refs.mint(patient.book, tx.at)
+        reason = tx.keys.seal("remote", f"remote_filing|reason|{ref}", "案例")
+        filed = {"kind": visit.remote, "region": region, "on": visit.on, "reason": reason}
+        tx.run(SQL.file_away, book=patient.book, id=ref, person=patient.id, at=tx.at, **filed)
 
     def certificate(self, client: Client, case: Case, people: _People) -> Certificate:
         """The patient's identity card, or the token of a code for which the patient picked a giver."""
@@ -310,14 +441,10 @@ class _Town:
         code: credential.Code = self.run(lambda tx: credential.issue(tx, library(), who, who, sandbox=True, chosen=pick))
         return client.decode(code.digits)[0]
 
-    def purses(self, people: _People) -> dict[tuple[str, int], Fen]:
-        """What everybody's purses come to by their entries; the patient is the empty name."""
+    def held(self, people: _People) -> dict[tuple[str, str], Fen]:
+        """What everybody's purses come to by their entries."""
         with self.db.reading(self.now, BY) as tx:
-            return {
-                (name, kind): sum(entry.fen for entry in statement.statement(tx, ref.book, ref.id, kind))
-                for name, ref in [("", people.patient), *people.givers.items()]
-                for kind in (chart.OWN, chart.CURRENT_YEAR)
-            }
+            return {key: sum(entry.fen for entry in statement.statement(tx, *purse)) for key, purse in people.purses.items()}
 
     def lines(self, portions: Sequence[Portion]) -> list[Line]:
         """Bill lines that split into exactly these portions."""
@@ -338,18 +465,18 @@ class _Town:
             self.tags.add(tag)
         return code
 
-    def client(self, region: str, visit: Visit) -> Client:
+    def client(self, region: str, level: str, letter: str, *, pharmacy: bool) -> Client:
         """The institution of a visit."""
-        key = (region, visit.level, visit.institution)
+        key = (region, level, letter)
         if key not in self.places:
-            kind = "pharmacy" if visit.use == "pharmacy" else "hospital"
-            code = f"{'P' if kind == 'pharmacy' else 'H'}{region}{len(self.places):05d}"
+            kind = "pharmacy" if pharmacy else "hospital"
+            code = f"{'P' if pharmacy else 'H'}{region}{len(self.places):05d}"
             place = Place(
                 code,
-                f"机构 {visit.institution}",
+                f"机构 {letter}",
                 kind,
                 region,
-                visit.level,
+                level,
                 (city.Access(f"{code}-open", "open", "national"),),
             )
             self.run(lambda tx: city.add_place(tx, place))
@@ -371,6 +498,7 @@ def _first_day(case: Case) -> date:
     for entry in case.givers:
         days += [date.fromisoformat(entry.giver.bound[:10]), date.fromisoformat(entry.giver.filed[:10])]
         days += [entry.suspended_from] if entry.suspended_from else []
+    days += [date.fromisoformat(quota.bound[:10]) for quota in case.before.wallets]
     return min(days) - BEFORE
 
 
@@ -399,9 +527,15 @@ def _authorise(tx: Tx, giver: PersonRef, patient: PersonRef, entry: CaseGiver, p
     given = entry.giver
     later = timedelta(milliseconds=place)  # of one day's authorisations the case's order decides, as it does in the law alone
     uses = None if given.uses == ORDINARY_USES else sorted(given.uses)
-    terms = aid.Terms(given.quota_left, given.settlement_cap, None, given.rank, uses)
+    until = date.fromisoformat(given.until[:10]) if given.until else None
+    terms = aid.Terms(
+        given.quota_left, given.settlement_cap, until, given.rank, uses, given.month_left, given.year_left, given.keep
+    )
     bound, filed = (datetime.fromisoformat(moment).replace(tzinfo=SHANGHAI) for moment in (given.bound, given.filed))
-    return aid.authorise(tx, library(), giver, patient, given.relation, terms, bound_at=bound + later, filed_at=filed + later)
+    made = aid.authorise(tx, library(), giver, patient, given.relation, terms, bound_at=bound + later, filed_at=filed + later)
+    if given.paused:
+        aid.pause(tx, made, giver, aid.find(tx, made).version)
+    return made
 
 
 def _what_happened_since(tx: Tx, ref: PersonRef, working: Enrolment, entry: CaseGiver) -> None:

@@ -126,8 +126,10 @@ update visit set version = version + 1 where book = %(book)s and id = %(id)s
 update visit set cancelled_at = %(at)s, version = version + 1 where book = %(book)s and id = %(id)s and cancelled_at is null
 
 -- set_visit_info --
--- Diagnoses and the kind of care, as the institution reports them.
-update visit set info = %(info)s, med_type = %(med_type)s where book = %(book)s and id = %(id)s
+-- Diagnoses and the kind of care, as the institution reports them; another disease is another bill.
+update visit set info = %(info)s, med_type = %(med_type)s, disease = %(disease)s,
+    version = version + case when disease = %(disease)s then 0 else 1 end
+where book = %(book)s and id = %(id)s
 
 -- live_settlement --
 -- The settlement of a visit that stands, of one batch or of any.

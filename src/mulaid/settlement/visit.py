@@ -199,10 +199,13 @@ def cancel_visit(tx: Tx, visit: UUID, institution: str, person: UUID) -> None:
     audit.write(tx, book, "cancel_visit", person)
 
 
-def report_visit(tx: Tx, visit: UUID, institution: str, person: UUID, info: dict[str, Any], med_type: str) -> None:
-    """Keep what the institution says about the visit: condition and diagnoses."""
+def report_visit(
+    tx: Tx, visit: UUID, institution: str, person: UUID, info: dict[str, Any], med_type: str, disease: str = ""
+) -> None:
+    """Keep what the institution says about the visit: condition, diagnoses, the chronic or special disease it is for."""
     row = find_visit(tx, visit, institution, person)
-    tx.run(SQL.set_visit_info, book=row["book"], id=visit, info=Json(info), med_type=med_type or row["med_type"])
+    kept = {"med_type": med_type or row["med_type"], "disease": disease or row["disease"]}
+    tx.run(SQL.set_visit_info, book=row["book"], id=visit, info=Json(info), **kept)
 
 
 def upload_lines(

@@ -62,7 +62,8 @@ def report_visit(call: Call) -> str:
     def work(tx: Tx) -> None:
         info = json.loads(json.dumps({**data, "diseinfo": call.input.get("diseinfo", [])}, default=str))
         ref = refs.parse(refs.VISIT, data["mdtrt_id"])
-        visit.report_visit(tx, ref, call.institution.code, person_of(data).id, info, data.get("med_type", ""))
+        kinds = {"med_type": data.get("med_type", ""), "disease": data.get("dise_codg", "")}
+        visit.report_visit(tx, ref, call.institution.code, person_of(data).id, info, **kinds)
 
     return call.command(work)
 

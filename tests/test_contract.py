@@ -259,6 +259,7 @@ def test_only_strict_code_tables_refuse_unknown_values() -> None:
         "acct_used_flag",
         "inv_data_type",
         "mdtrt_cert_type",
+        "refd_type",
     }
 
 
@@ -416,6 +417,7 @@ NUMBERED = """
     2301 2302 2303 2304 2305 2401 2402 2403 2404 2405 2501 2502 2503 2504 2505 2506 2507 2601 3101 3102 3201
     3202 3203 3204 3301 3302 3401 3402 3403 3501 3502 3503 3504 3505 3506 3507 4101 5101 5102 5201 5202 5203
     5204 5205 5206 5301 5302 5303 5304 5368 5369 90100
+    6101 6201 6202 6203 6301 6401
 """
 
 
@@ -599,6 +601,9 @@ def test_anything_in_a_member_is_read_or_refused(infno: str, data: st.DataObject
         if "acct_used_flag" in row:
             row["acct_used_flag"] = "1"
         row[data.draw(st.sampled_from(sorted(row)))] = data.draw(SCALARS | ANYTHING)
+        if node.inside:
+            message[node.inside][node.name] = [row]
+            continue
         message |= row if node.flat else {node.name: [row] if node.many else row}
     try_check(infno, message)
 

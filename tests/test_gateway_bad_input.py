@@ -647,6 +647,30 @@ def stays(s: Scene) -> dict[str, tuple[str, Any]]:
         "2404": {"data": both},
         "2405": {"data": both},
     }
+    line = {
+        "feedetlSn": "1",
+        "medListCodg": "MINE",
+        "detItemFeeSumamt": "9.00",
+        "cnt": 1,
+        "pric": "9.00",
+        "feeOcurTime": "2026-03-02",
+    }
+    order = {
+        "ecToken": "420100" + "0" * 32,
+        "orgCodg": "H1",
+        "medOrgOrd": secrets.token_hex(6),
+        "psnNo": s.psn_no,
+        "medfeeSumamt": "9.00",
+    }
+    paid = {"payOrdId": "O" + "0" * 26, "payToken": "1", "ecToken": "420100" + "0" * 32, "mdtrtId": s.stay}
+    messages |= {
+        "6101": {"data": {"ecQrCode": s.used, "orgCodg": "H1"}},
+        "6201": {"data": {**order, "feedetailList": [line], "diseinfoList": [{"diagCode": "I10", "diagTime": "2026-03-02"}]}},
+        "6202": {"data": {**paid, "acctUsedFlag": "1"}},
+        "6203": {"data": {**paid, "refdType": "ALL", "totlRefdAmt": "9.00"}},
+        "6301": {"data": {"medOrgOrd": "1", "psnNo": s.psn_no}},
+        "6401": {"data": {"payOrdId": paid["payOrdId"]}},
+    }
     return {infno: ("H1", data) for infno, data in messages.items()}
 
 

@@ -7,22 +7,35 @@ prove who it is gets 401. Nothing that arrives leads to a 500.
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qs
 
 from psycopg_pool import PoolTimeout
 
-from mulaid import commands
+from mulaid import sm2
 from mulaid.calendar import Clock, stamp, wall_clock
-from mulaid.crypto import Keys
-from mulaid.db import Actor, Database, Tx
-from mulaid.gateway import auth, contract, handlers
-from mulaid.gateway.auth import Client, Register, Request
-from mulaid.gateway.dialect import LARGEST_BODY, LARGEST_UPLOAD, profiles, read_body, reply, unwrap, write
+from mulaid.crypto import Keys, digest
+from mulaid.db import Actor, Database
+from mulaid.gateway import auth, contract, decoder, handlers, sealing
+from mulaid.gateway.auth import Client, Meter, Register, Request
+from mulaid.gateway.dialect import (
+    LARGEST_BODY,
+    LARGEST_UPLOAD,
+    decoded,
+    dress,
+    profiles,
+    read_message,
+    reply,
+    unwrap,
+    write,
+)
 from mulaid.policy.pack import Library, library
 from mulaid.refusal import Refusal
 from mulaid.settings import from_environment
@@ -30,13 +43,22 @@ from mulaid.settlement import pay
 
 log = logging.getLogger("mulaid.gateway")
 Start = Callable[[str, list[tuple[str, str]]], Any]
-DECODER = "/localQrCodeQuery"
+TOKENS, DOWNLOADS = "/auth/oauth/token", "/fileupload/download"
 # Only uploads of files may be large; their number must then stand where a sender writes it, at the head of the message.
 UPLOAD, UPLOAD_SAYS_SO = b'"9101"', 400
 DRAINED = 64 * 1024 * 1024
 # Everything here is found by key. Plans are made once and never by reading a whole table: a plan made while a table was empty
 # would otherwise stay with a connection while the table grows.
 PLANS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer on its way out."""
+
+    body: str | handlers.File
+    status: str = "200 OK"
+    charset: str = "utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,59 +70,115 @@ class Gateway:
     register: Register
     clock: Clock
     allow_test_area: bool
+    meter: Meter = field(default_factory=Meter)
+
+    @property
+    def seal_key(self) -> bytes:
+        """The platform's own key for sealed answers; `mulaid gateway-key` shows the public one."""
+        return sm2.private_from(self.db.keys.blind("sm2", "platform"))
 
     def __call__(self, environ: Mapping[str, Any], start: Start) -> Iterable[bytes]:
         """One request."""
         at = self.clock()
-        status, body = self._answer(environ, at)
-        file = isinstance(body, handlers.File)
-        payload = body.content if isinstance(body, handlers.File) else body.encode()
-        start(
-            status,
-            [
-                ("Content-Type", "application/octet-stream" if file else "application/json; charset=utf-8"),
-                ("Content-Length", str(len(payload))),
-                ("Cache-Control", "no-store"),
-            ],
-        )
+        told = self._answer(environ, at)
+        kind = f"application/json; charset={told.charset}"
+        if isinstance(told.body, handlers.File):
+            payload, kind = told.body.content, "application/octet-stream"
+        else:
+            payload = told.body.encode(told.charset, "replace")
+        headers = [("Content-Type", kind), ("Content-Length", str(len(payload))), ("Cache-Control", "no-store")]
+        start(told.status, headers)
         return [payload]
 
-    def _answer(self, environ: Mapping[str, Any], at: datetime) -> tuple[str, str | handlers.File]:
-        profile, region = profiles()["national"], "000000"
+    def _answer(self, environ: Mapping[str, Any], at: datetime) -> Told:
+        client: Client | None = None
         try:
             if environ["REQUEST_METHOD"] == "GET" and environ.get("PATH_INFO") == "/health":
-                return "200 OK", '{"ready":true}'
+                return Told('{"ready":true}')
             request = self._read(environ)
+            if request.path.endswith(TOKENS):
+                given = {"access_token": auth.token(self.register, request, at), "token_type": "bearer"}
+                return Told(write({**given, "expires_in": auth.TOKEN_SECONDS}))
             client, nonce = auth.authenticate(self.register, request, at)
-            if client:
-                profile, region = client.profile, client.institution.region
-            if request.path.endswith(DECODER):
+            if request.path.endswith(decoder.ADDRESSES):
                 if nonce:
                     auth.claim(self.db, nonce)
-                return "200 OK", self._decode(request, client, at)
-            message = read_body(request.body)
-            envelope = contract.check_envelope(message)
-            client = self._sender(client, envelope, at)
-            profile, region = client.profile, client.institution.region
-            return "200 OK", self._handle(client, envelope, message, nonce, at, len(request.body))
+                return Told(decoder.answer(self._call, self.register, request, client, at))
+            if request.method == "GET":
+                return Told(self._download(request, client, at))
+            text, charset = decoded(request.body)
+            message = read_message(text)
+            if sealing.is_sealed(message):
+                return Told(self._unsealed(request, message, at))
+            envelope, client = self._told_by(client, message, charset, at)
+            body = self._handle(client, envelope, message, text, nonce, at)
+            if isinstance(body, str):
+                body = dress(client.profile, body)
+            return Told(body, charset=client.profile.charset)
         except Refusal as refusal:
-            return self._refused(refusal, profile.infcode_text, reply(profile, region, 0, at, error=refusal.sentence), at)
+            return _refused(refusal, client, at)
         except Exception:
             # Our own bug or a database that is away: the caller is told to ask again with the same msgid, the log has the trace.
             log.exception("unexpected failure")
-            return "200 OK", reply(profile, region, 0, at, error=Refusal("message.internal").sentence)
+            return _refused(Refusal("message.internal"), client, at)
+
+    def _told_by(
+        self, client: Client | None, message: Mapping[str, Any], charset: str, at: datetime
+    ) -> tuple[dict[str, Any], Client]:
+        """The envelope and its sender. Other bytes than UTF-8 are for senders that are known to write so, and for nobody else."""
+        try:
+            envelope = contract.check_envelope(message)
+            client = self._sender(client, envelope, at)
+        except Refusal:
+            if charset == "utf-8":
+                raise
+            raise Refusal("message.not_utf8") from None
+        if charset not in ("utf-8", client.profile.charset):
+            raise Refusal("message.not_utf8")
+        return envelope, client
+
+    def _download(self, request: Request, client: Client | None, at: datetime) -> str | handlers.File:
+        """A file by its number in the address, for programs that fetch files so."""
+        asked = {name: values[0] for name, values in parse_qs(request.query).items()}
+        client = client or self.register.open_for(asked.get("fixmedins_code", ""), at)
+        if client is None:
+            raise Refusal("auth.refused")
+        self.meter.count(client)
+        data = contract.check("9102", {"fsDownloadIn": {"file_qury_no": asked.get("file_qury_no", "")}})
+        return handlers.HANDLERS["9102"](self._call(client, "9102", "", {}, data, asked, at))
+
+    def _unsealed(self, request: Request, message: Mapping[str, Any], at: datetime) -> str:
+        """A sealed envelope: its address says what it asks, its data is the input; sent again, it is the same message."""
+        opened = sealing.open_envelope(self.register, message, at)
+        client = opened.client
+        self.meter.count(client)
+        told: dict[str, Any] = {"code": 0, "message": "成功", "success": True}
+        output: Any = None
+        try:
+            infno = handlers.sealed_action(request.path)
+            data = contract.check(infno, {"data": opened.data})
+            msgid = digest(write(opened.data).encode()).hex()[:30]
+            call = self._call(client, infno, msgid, {"opter": ""}, data, opened.data, at)
+            answer = json.loads(str(handlers.HANDLERS[infno](call)), parse_float=Decimal)
+            if answer["infcode"] not in (0, "0"):
+                told = {"code": -1, "message": answer["err_msg"], "success": False}
+            output = answer["output"]["data"] if answer["output"] else None
+        except Refusal as refusal:
+            told = {"code": -1, "message": refusal.sentence, "success": False}
+        return sealing.seal_envelope(client, self.seal_key, told, {} if output is None else output, at)
 
     def _read(self, environ: Mapping[str, Any]) -> Request:
-        if environ["REQUEST_METHOD"] != "POST":
+        fetches = environ["REQUEST_METHOD"] == "GET" and str(environ.get("PATH_INFO", "")).endswith(DOWNLOADS)
+        if environ["REQUEST_METHOD"] != "POST" and not fetches:
             raise Refusal("message.not_posted")
-        body = _body(environ)
+        body = b"" if fetches else _body(environ)
         query = environ.get("QUERY_STRING", "")
         path = (
             environ.get("RAW_URI")
             or environ.get("REQUEST_URI")
             or (environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
         )
-        return Request("POST", path.partition("?")[0], query, environ, body)
+        return Request("GET" if fetches else "POST", path.partition("?")[0], query, environ, body)
 
     def _sender(self, client: Client | None, envelope: Mapping[str, Any], at: datetime) -> Client:
         """The institution of the message: the one that signed, or the one named where an open connection is registered for it."""
@@ -111,6 +189,8 @@ class Gateway:
                 raise Refusal("auth.refused")
         if client.institution.code != code:
             raise Refusal("auth.other_institution")
+        client.allows(envelope.get("opter", ""))
+        self.meter.count(client)
         area, own = envelope.get("mdtrtarea_admvs", ""), client.institution.region
         if area and not handlers.same_area(area, own):
             raise Refusal("message.wrong_area", given=area, found=own)
@@ -120,25 +200,30 @@ class Gateway:
         self,
         client: Client,
         envelope: Mapping[str, Any],
-        message: Mapping[str, Any],
+        message: dict[str, Any],
+        text: str,
         nonce: auth.Nonce | None,
         at: datetime,
-        size: int,
     ) -> str | handlers.File:
         infno = contract.transaction(envelope["infno"]).infno
-        if size > LARGEST_BODY and infno != "9101":
+        if len(text) > LARGEST_BODY and infno != "9101":
             raise Refusal("message.too_large")
+        encrypted = False
+        if client.transport in (auth.OAUTH, auth.CAINFO):
+            message, clear, encrypted = sealing.open_input(client, message, text)
+            sealing.check_signature(client, message, clear)
         if nonce and infno not in handlers.SETTLING:
             auth.claim(self.db, nonce)
         given = unwrap(message)
         data = contract.check(infno, given)
         call = self._call(client, infno, envelope["msgid"], envelope, data, given, at, nonce[2] if nonce else None)
         try:
-            return handlers.HANDLERS[infno](call)
+            answer = handlers.HANDLERS[infno](call)
         except Refusal as refusal:
             if refusal.status == 401:
                 raise
-            return call.refuse(refusal)
+            answer = call.refuse(refusal)
+        return sealing.seal_output(client, answer, encrypted) if isinstance(answer, str) else answer
 
     def _call(
         self,
@@ -153,39 +238,19 @@ class Gateway:
     ) -> handlers.Call:
         return handlers.Call(self.db, self.library, client, infno, msgid, envelope, data, raw, at, self.allow_test_area, nonce)
 
-    def _decode(self, request: Request, client: Client | None, at: datetime) -> str:
-        """The decoder's own address: no envelope, `code` 0 and `data`, a refusal as code 500159 with `message`."""
-        body = read_body(request.body)
-        try:
-            checked = contract.check("1162", body)
-            code = str(checked.get("orgId") or checked["data"].get("orgId") or "")
-            if client is None:
-                client = self.register.open_for(code, at)
-            if client is None or (code and client.institution.code != code):
-                raise Refusal("auth.refused")
-            call = self._call(client, "1162", "", {"opter": checked["data"].get("operatorId", "")}, checked, body, at)
 
-            def work(tx: Tx) -> dict[str, Any]:
-                return handlers.decoded(tx, call, checked["data"])
-
-            data = commands.alone(self.db, work, at=at, by=Actor(call.envelope["opter"], handlers.DOOR, client.institution.code))
-        except Refusal as refusal:
-            return write({"code": 500159, "message": refusal.sentence, "success": False, "data": None})
-        return write({"code": 0, "message": "成功", "success": True, "orgId": code, "data": data})
-
-    def _refused(self, refusal: Refusal, text: bool, body: str, at: datetime) -> tuple[str, str]:
-        if refusal.status != 401:
-            return "200 OK", body
-        told = write(
-            {
-                "code": 401,
-                "message": refusal.sentence,
-                "server_time": stamp(at),
-                "infcode": "-1" if text else -1,
-                "err_msg": refusal.sentence,
-            }
-        )
-        return "401 Unauthorized", told
+def _refused(refusal: Refusal, client: Client | None, at: datetime) -> Told:
+    """A no in the caller's own way of writing; only who cannot prove who it is gets 401, and who sends too much perhaps 429."""
+    profile = client.profile if client else profiles()["national"]
+    region = client.institution.region if client else "000000"
+    if refusal.status == 401:
+        told = {"code": 401, "message": refusal.sentence, "server_time": stamp(at)}
+        told |= {"infcode": "-1" if profile.infcode_text else -1, "err_msg": refusal.sentence}
+        return Told(write(told), "401 Unauthorized", profile.charset)
+    body = dress(profile, reply(profile, region, 0, at, error=refusal.sentence))
+    if refusal.status == 429 and profile.too_often == "status":
+        return Told(body, "429 Too Many Requests", profile.charset)
+    return Told(body, charset=profile.charset)
 
 
 def _body(environ: Mapping[str, Any]) -> bytes:

@@ -1,7 +1,9 @@
 """Who is calling: the transports' signatures, their replay windows, and which institution a caller may speak for.
 
-MULAID1 signs method, path, query and body; CSB and TIF sign their headers only, because their programs do, and the open transport
-signs nothing. Each connection is registered for exactly one transport. What is refused here looks the same from outside.
+MULAID1 and HMAC-SM3 sign the body; CSB and TIF sign their headers only, because their programs do; an API key and an
+OAuth token only name the caller, and the open transport does not even that. Messages that are signed or sealed inside
+(cainfo, sealed) are opened by `sealing`. Each connection is registered for exactly one transport. What is refused here
+looks the same from outside.
 """
 
 from __future__ import annotations
@@ -18,10 +20,9 @@ from datetime import datetime
 from typing import LiteralString
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.hmac import HMAC
 
+from mulaid import sm2
 from mulaid.crypto import same
 from mulaid.db import Actor, Database, Tx
 from mulaid.gateway.dialect import Profile, profiles
@@ -29,6 +30,7 @@ from mulaid.refusal import Refusal
 from mulaid.settlement.visit import Institution, find_institution
 
 OPEN, MULAID1, CSB, TIF = "open", "mulaid1", "csb", "tif"
+HMAC_SM3, API_KEY, OAUTH, CAINFO, SEALED = "hmac-sm3", "apikey", "oauth", "cainfo", "sealed"
 Nonce = tuple[str, int, str]
 WSGI_NAMES = {
     name: "HTTP_" + name.upper().replace("-", "_")
@@ -36,18 +38,21 @@ WSGI_NAMES = {
         "X-Mulaid-Client", "X-Mulaid-Timestamp", "X-Mulaid-Nonce", "X-Mulaid-Alg", "X-Mulaid-Signature",
         "_api_access_key", "_api_name", "_api_timestamp", "_api_version", "_api_signature",
         "x-tif-paasid", "x-tif-timestamp", "x-tif-nonce", "x-tif-signature",
+        "x-ca-key", "x-ca-signature", "apikey", "Authorization",
     )
 }  # fmt: skip
 SECONDS, NONCE = re.compile(r"[0-9]{10}", re.ASCII), re.compile(r"[0-9a-f]{32}", re.ASCII)
 KEPT_SECONDS = 10.0
 BUCKET_SECONDS = 300
-PUBLIC_KEY = b"ed25519:"
+PUBLIC_KEY, SM2_KEY = b"ed25519:", b"sm2:"
 
-CLIENT_BY_ID = "select id, institution, transport, profile, secret, next_secret from client where id = %(name)s and enabled"
+CLIENT_BY_ID = "select * from client where id = %(name)s and enabled"
 CLIENT_OPEN = (
-    "select id, institution, transport, profile, secret, next_secret from client"
-    " where institution = %(name)s and transport = 'open' and enabled order by id limit 1"
+    "select * from client where institution = %(name)s and transport in ('open', 'cainfo') and enabled"
+    " order by transport = 'open', id limit 1"
 )
+TOKEN_SECONDS = 7200
+SIGNED_HEX = re.compile(r"([0-9]{10}):([0-9A-F]{64})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,15 @@ class Client:
     transport: str
     profile: Profile
     secrets: tuple[bytes, ...]
+    public_keys: tuple[bytes, ...] = ()
+    cipher: bytes = b""
+    operators: frozenset[str] | None = None
+    per_minute: int = 0
+
+    def allows(self, operator: str) -> None:
+        """Refuses an operator who may not act over this connection; without a list, everybody may."""
+        if self.operators is not None and operator not in self.operators:
+            raise Refusal("auth.other_operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +103,7 @@ class Register:
         return self._find(f"id:{client}", at, CLIENT_BY_ID, client)
 
     def open_for(self, institution: str, at: datetime) -> Client | None:
-        """The unsigned connection of an institution, where one is registered."""
+        """The connection of an institution that no header tells of, where one is registered; a signed one goes first."""
         return self._find(f"open:{institution}", at, CLIENT_OPEN, institution)
 
     def forget(self) -> None:
@@ -118,7 +132,42 @@ class Register:
             return None
         sealed = [row[column] for column in ("secret", "next_secret") if row[column] is not None]
         secrets = tuple(tx.keys.open("client", f"client|secret|{row['id']}", secret) for secret in sealed)
-        return Client(row["id"], institution, row["transport"], profiles()[row["profile"]], secrets)
+        profile = profiles()[row["profile"]]
+        cipher = row["cipher"]
+        return Client(
+            id=row["id"],
+            institution=institution,
+            transport=row["transport"],
+            profile=profile,
+            secrets=secrets,
+            public_keys=tuple(bytes(row[name]) for name in ("public_key", "next_public_key") if row[name] is not None),
+            cipher=tx.keys.open("client", f"client|cipher|{row['id']}", cipher) if cipher is not None else b"",
+            operators=frozenset(row["operators"]) if row["operators"] is not None else None,
+            per_minute=row["per_minute"] or profile.per_minute,
+        )
+
+
+class Meter:
+    """How many messages each connection has left: a bucket that fills evenly and holds ten seconds' worth, in this process."""
+
+    def __init__(self) -> None:
+        self._left: dict[str, tuple[float, float]] = {}
+        self._lock = threading.Lock()
+
+    def count(self, client: Client) -> None:
+        """One message; refuses auth.too_often when the bucket is empty."""
+        if not client.per_minute:
+            return
+        now, a_second = time.monotonic(), client.per_minute / 60
+        most = max(1.0, a_second * 10)
+        with self._lock:
+            left, at = self._left.get(client.id, (most, now))
+            left = min(most, left + (now - at) * a_second)
+            if len(self._left) > 10_000:
+                self._left.clear()
+            self._left[client.id] = (left - 1 if left >= 1 else left, now)
+        if left < 1:
+            raise Refusal("auth.too_often")
 
 
 def authenticate(register: Register, request: Request, at: datetime) -> tuple[Client | None, Nonce | None]:
@@ -133,6 +182,12 @@ def authenticate(register: Register, request: Request, at: datetime) -> tuple[Cl
         return _csb(register, request, access_key, at), None
     if paasid := request.header("x-tif-paasid"):
         return _tif(register, request, paasid, at), None
+    if ca_key := request.header("x-ca-key"):
+        return _hmac_sm3(register, request, ca_key, at), None
+    if api_key := request.header("apikey"):
+        return _api_key(register, api_key, at), None
+    if (bearer := request.header("Authorization")).startswith("Bearer "):
+        return _bearer(register, bearer.removeprefix("Bearer ").strip(), at), None
     return None, None
 
 
@@ -173,14 +228,16 @@ def mulaid1_signature(algorithm: str, secret: bytes, text: bytes) -> str:
     if algorithm == "HMAC-SHA256":
         return hmac.digest(secret, text, "sha256").hex()
     if algorithm == "HMAC-SM3":
-        mac = HMAC(secret, hashes.SM3())
-        mac.update(text)
-        return mac.finalize().hex()
+        return sm2.hmac_sm3(secret, text).hex()
     raise ValueError(f"{algorithm} is neither HMAC-SHA256 nor HMAC-SM3")
 
 
 def _verifies(algorithm: str, secret: bytes, text: bytes, signature: str) -> bool:
     """A public key is marked as one, or whoever knows it could use it as the secret of an HMAC."""
+    if algorithm == "SM2-SM3" or secret.startswith(SM2_KEY):
+        if algorithm != "SM2-SM3" or not secret.startswith(SM2_KEY) or not re.fullmatch(r"[0-9a-f]{128}", signature, re.ASCII):
+            return False
+        return _sm2_verifies(secret.removeprefix(SM2_KEY), text, bytes.fromhex(signature))
     if algorithm == "ED25519" or secret.startswith(PUBLIC_KEY):
         if algorithm != "ED25519" or not secret.startswith(PUBLIC_KEY) or not re.fullmatch(r"[0-9a-f]{128}", signature, re.ASCII):
             return False
@@ -192,6 +249,13 @@ def _verifies(algorithm: str, secret: bytes, text: bytes, signature: str) -> boo
     try:
         return same(mulaid1_signature(algorithm, secret, text).encode(), signature.encode())
     except ValueError:
+        return False
+
+
+def _sm2_verifies(public: bytes, text: bytes, signature: bytes) -> bool:
+    try:
+        return sm2.verify(public, text, signature)
+    except sm2.NotAvailable:
         return False
 
 
@@ -246,3 +310,70 @@ def _tif(register: Register, request: Request, paasid: str, at: datetime) -> Cli
 def tif_signature(token: bytes, timestamp: str, nonce: str) -> str:
     """Lower-case hex of SHA-256 over timestamp, token, nonce, timestamp."""
     return hashlib.sha256(timestamp.encode() + token + nonce.encode() + timestamp.encode()).hexdigest()
+
+
+def _hmac_sm3(register: Register, request: Request, ca_key: str, at: datetime) -> Client:
+    match = SIGNED_HEX.fullmatch(request.header("x-ca-signature"))
+    if match is None:
+        raise Refusal("auth.refused")
+    client = _known(register, ca_key, HMAC_SM3, at)
+    if not any(same(hmac_sm3_signature(secret, match[1], request.body).encode(), match[0].encode()) for secret in client.secrets):
+        raise Refusal("auth.refused")
+    _in_time(client, int(match[1]), at)
+    return client
+
+
+def hmac_sm3_signature(secret: bytes, timestamp: str, body: bytes) -> str:
+    """Seconds, a colon, and the upper-case hex of HMAC-SM3 over seconds, a line feed and the body."""
+    mac = sm2.hmac_sm3(secret, timestamp.encode() + b"\n" + body)
+    return f"{timestamp}:{mac.hex().upper()}"
+
+
+def _api_key(register: Register, given: str, at: datetime) -> Client:
+    """A fixed key that names its connection before the first dot; who reads it once may use it: for closed networks only."""
+    name, _, secret = given.partition(".")
+    client = _known(register, name, API_KEY, at)
+    if not any(same(known, secret.encode("latin-1", "replace")) for known in client.secrets):
+        raise Refusal("auth.refused")
+    return client
+
+
+# OAuth tokens carry their own proof, so that every gateway process knows them without asking.
+
+
+def token(register: Register, request: Request, at: datetime) -> str:
+    """A token for a connection that shows its id and secret (Basic); refuses auth.refused. Good for two hours."""
+    scheme, _, shown = request.header("Authorization").partition(" ")
+    try:
+        name, _, secret = base64.b64decode(shown, validate=True).decode().partition(":")
+    except (ValueError, UnicodeDecodeError):
+        raise Refusal("auth.refused") from None
+    if scheme != "Basic":
+        raise Refusal("auth.refused")
+    client = _known(register, name, OAUTH, at)
+    proved = next((known for known in client.secrets if same(known, secret.encode())), None)
+    if proved is None:
+        raise Refusal("auth.refused")
+    until = int(at.timestamp()) + TOKEN_SECONDS
+    return f"{base64.urlsafe_b64encode(name.encode()).decode().rstrip('=')}.{until}.{_token_proof(register, name, until, proved)}"
+
+
+def _token_proof(register: Register, name: str, until: int, secret: bytes) -> str:
+    """Bound to the secret that was shown: with a withdrawn secret go the tokens it was exchanged for."""
+    return register.db.keys.blind("oauth", f"{name}|{until}|{hashlib.sha256(secret).hexdigest()}").hex()
+
+
+def _bearer(register: Register, given: str, at: datetime) -> Client:
+    match = re.fullmatch(r"([A-Za-z0-9_-]{1,90})\.([0-9]{10})\.([0-9a-f]{64})", given, re.ASCII)
+    if match is None:
+        raise Refusal("auth.refused")
+    try:
+        name = base64.urlsafe_b64decode(match[1] + "=" * (-len(match[1]) % 4)).decode()
+    except (ValueError, UnicodeDecodeError):
+        raise Refusal("auth.refused") from None
+    client, until = _known(register, name, OAUTH, at), int(match[2])
+    if not any(same(_token_proof(register, name, until, secret).encode(), match[3].encode()) for secret in client.secrets):
+        raise Refusal("auth.refused")
+    if until < at.timestamp():
+        raise Refusal("auth.token_expired")
+    return client

@@ -80,7 +80,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One object, or list of objects, of an input or output; a flat node has no name of its own in the message."""
+    """One object, or list of objects, of an input or output; a flat node has no name of its own in the message.
+
+    `inside` is the node that it is a member of, where it does not stand beside the others.
+    """
 
     name: str
     says: str
@@ -89,6 +92,7 @@ class Node:
     need: bool
     ask: bool
     most: int
+    inside: str
     fields: tuple[Field, ...]
     aliases: tuple[str, ...]
     readers: Mapping[str, Reader]
@@ -212,7 +216,7 @@ def _transaction(infno: str, raw: Mapping[str, Any], shapes: Mapping[str, Any], 
     return Transaction(infno, raw["name"], tuple(raw.get("aliases", ())), sides[0], sides[1])
 
 
-_NODE_KEYS = {"says", "need", "ask", "many", "flat", "most", "signed", "like", "without", "fields", "aliases"}
+_NODE_KEYS = {"says", "need", "ask", "many", "flat", "most", "signed", "like", "without", "fields", "aliases", "inside"}
 
 
 def _node(name: str, raw: Mapping[str, Any], shapes: Mapping[str, Any], codes: Mapping[str, Codes]) -> Node:
@@ -233,10 +237,15 @@ def _node(name: str, raw: Mapping[str, Any], shapes: Mapping[str, Any], codes: M
         need=raw.get("need", False),
         ask=raw.get("ask", False),
         most=raw.get("most", 1),
+        inside=raw.get("inside", ""),
         fields=fields,
         aliases=tuple(raw.get("aliases", ())),
         readers={field.name: _reader(field) for field in fields},
-        spellings={word.lower(): field.name for field in fields for word in (field.name, *field.aliases)},
+        spellings={
+            # Programs that write names in camel case mean the names with strokes; a name that is spelled right goes first.
+            **{word.replace("_", "").lower(): field.name for field in reversed(fields) for word in (field.name, *field.aliases)},
+            **{word.lower(): field.name for field in fields for word in (field.name, *field.aliases)},
+        },
         needed=tuple(field.name for field in fields if field.need),
     )
 
@@ -277,15 +286,25 @@ def _read_nodes(nodes: tuple[Node, ...], message: Mapping[str, Any]) -> dict[str
         if node.flat:
             clean.update(_read_row(node, message, 0))
             continue
-        given = message.get(node.name)
+        source = _around(nodes, node, message) if node.inside else message
+        given = source.get(node.name)
         if given is None:
-            given = _other_spelling(node, message)
+            given = _other_spelling(node, source)
         if _nothing(given):
             if node.need:
                 raise Refusal("interface.missing_node", node=node.name, meaning=node.says)
             continue
         clean[node.name] = _read_list(node, given) if node.many else _read_row(node, _single(node, given), 0)
     return clean
+
+
+def _around(nodes: tuple[Node, ...], node: Node, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The object that a node is a member of; the node it belongs to has been read before."""
+    outer = next(one for one in nodes if one.name == node.inside)
+    given = message.get(outer.name)
+    if given is None:
+        given = _other_spelling(outer, message)
+    return {} if _nothing(given) else _single(outer, given)
 
 
 def _other_spelling(node: Node, message: Mapping[str, Any]) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,13 +36,51 @@ class Profile:
     window_seconds: int
     stmt_codes: str
     recon_tolerates_aid: bool
+    amounts_text: bool
+    empties: str
+    moments: str
+    names: str
+    listed: tuple[str, ...]
+    output_text: bool
+    charset: str
+    wrapper: str
+    cainfo: str
+    encrypts: str
+    per_minute: int
+    too_often: str
+
+    @property
+    def plain(self) -> bool:
+        """Whether an answer goes out as it is stored."""
+        usual = (self.amounts_text, self.empties, self.moments, self.names, self.listed, self.output_text, self.wrapper)
+        return usual == (False, "as_is", "dashes", "snake", (), False, "none")
 
 
 @cache
 def profiles() -> Mapping[str, Profile]:
     """Every connection profile, by name."""
     raw = tomllib.loads(resources.files("mulaid.gateway").joinpath("profiles.toml").read_text("utf-8"))
-    return {name: Profile(name=name, **{**raw["national"], **settings}) for name, settings in raw.items()}
+    found = {}
+    for name, settings in raw.items():
+        settled = {**raw["national"], **settings}
+        found[name] = Profile(name=name, **{**settled, "listed": tuple(settled["listed"])})
+        for setting, words in WORDS.items():
+            assert settled[setting] in words, f"profile {name}: {setting} is one of {words}"
+    return found
+
+
+WORDS = {
+    "stmt_codes": ("short", "long"),
+    "empties": ("as_is", "null", "text"),
+    "moments": ("dashes", "digits", "slashes"),
+    "names": ("snake", "camel", "upper"),
+    "charset": ("utf-8", "gb18030"),
+    "wrapper": ("none", "data", "text"),
+    "cainfo": ("ignored", "checked"),
+    "encrypts": ("nothing", "what_came_so", "always"),
+    "too_often": ("refusal", "status"),
+}
+"""What a setting may say."""
 
 
 class Amount(int):
@@ -79,12 +118,27 @@ FORMS: Mapping[type, Callable[[Any], str]] = {
 }
 
 
+def decoded(raw: bytes) -> tuple[str, str]:
+    """A body as text with its encoding; refuses what is neither UTF-8 nor the one other encoding that programs still send."""
+    for charset in ("utf-8-sig", "gb18030"):
+        try:
+            return raw.decode(charset), charset.removesuffix("-sig")
+        except UnicodeDecodeError:
+            continue
+    raise Refusal("message.not_utf8")
+
+
 def read_body(raw: bytes) -> dict[str, Any]:
     """The message as JSON; refuses what is not UTF-8, not one object, has a member twice, is not finite or nested too deep."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Refusal("message.not_utf8") from None
+    return read_message(text)
+
+
+def read_message(text: str) -> dict[str, Any]:
+    """A text as one JSON object, with the refusals of `read_body`."""
     message = _read_json(text)
     if not isinstance(message, dict):
         raise Refusal("message.not_an_object")
@@ -99,6 +153,81 @@ def unwrap(message: Mapping[str, Any]) -> object:
             return {}
         given = _read_json(given)
     return {} if given is None else given
+
+
+def member_text(text: str, wanted: str) -> str:
+    """The text of one member of an object exactly as it was sent: what some programs sign. The object has been read before."""
+    place = text.index("{") + 1
+    while True:
+        place = _blanks(text, place)
+        key, place = STRICT.raw_decode(text, place)
+        begin = _blanks(text, _blanks(text, place) + 1)
+        _, place = STRICT.raw_decode(text, begin)
+        if key.lower() == wanted:
+            return text[begin:place]
+        place = _blanks(text, place)
+        if text[place] != ",":
+            return ""
+        place += 1
+
+
+def _blanks(text: str, place: int) -> int:
+    while text[place] in " \t\r\n":
+        place += 1
+    return place
+
+
+# What goes out
+
+
+def dress(profile: Profile, text: str) -> str:
+    """A stored answer in the connection's own way of writing; the usual way is how it is stored."""
+    if profile.plain:
+        return text
+    answer = json.loads(text, parse_float=Decimal)
+    output = answer.get("output")
+    if output is not None:
+        output = _dressed(profile, output)
+        answer["output"] = write(output) if profile.output_text else output
+    if profile.names == "upper":
+        answer = {name.upper(): value for name, value in answer.items()}
+    code = answer.get("infcode", answer.get("INFCODE"))
+    told = answer.get("err_msg", answer.get("ERR_MSG"))
+    if profile.wrapper == "data":
+        answer = {"code": 0 if code in (0, "0") else -1, "message": told or "成功", "data": answer}
+    elif profile.wrapper == "text":
+        answer = {"code": "0" if code in (0, "0") else "-1", "msg": told or "成功", "body": write(answer)}
+    return write(answer)
+
+
+def _dressed(profile: Profile, value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        found = {_named(profile, key): _dressed(profile, member, key) for key, member in value.items()}
+        return [found] if name in profile.listed else found
+    if isinstance(value, list):
+        return [_dressed(profile, one) for one in value]
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | Decimal):
+        return format(value, "f") if profile.amounts_text else value
+    if value is None or value == "":
+        return {"as_is": value, "null": None, "text": ""}[profile.empties]
+    if profile.moments != "dashes" and MOMENT.fullmatch(value):
+        return value.replace("-", "/") if profile.moments == "slashes" else re.sub(r"[^0-9]", "", value)
+    return value
+
+
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2})?", re.ASCII)
+
+
+def _named(profile: Profile, name: str) -> str:
+    if profile.names == "camel":
+        first, *rest = name.split("_")
+        return first + "".join(word.capitalize() for word in rest)
+    return name.upper() if profile.names == "upper" else name
+
+
+# What comes in
 
 
 def _read_json(text: str) -> Any:

@@ -52,24 +52,21 @@ create table catalogue_listing (
     primary key (list, code, valid_from)
 );
 
--- Orders of the mobile centre, in the patient's book. state: as query_order_info tells it
+-- Orders of the mobile centre, in the patient's book. Whether one is paid or refunded is what the settlements of its visit say.
 create table mobile_order (
     book        integer     not null,
     id          uuid        not null,
     institution text        not null references institution (code),
     person      uuid        not null,
-    presenter   uuid        not null,
     number      text        not null,
     visit       uuid        not null,
     batch       text        not null,
     pay_token   bytea       not null,
     total       bigint      not null check (total > 0),
     accounts    boolean     not null,
-    state       smallint    not null check (state between 0 and 16),
-    settlement  uuid,
     made_at     timestamptz not null,
     expires_at  timestamptz not null,
-    version     integer     not null default 1,
+    revoked_at  timestamptz,
     primary key (book, id)
 );
 create unique index mobile_order_once on mobile_order (book, institution, number);
@@ -83,4 +80,8 @@ alter table client drop constraint client_transport_check;
 alter table client add constraint client_transport_check check (
     transport in ('open', 'mulaid1', 'csb', 'tif', 'hmac-sm3', 'apikey', 'oauth', 'cainfo', 'sealed'));
 alter table client add column operators text[];
+-- Public keys of SM2 signatures, two of them while one replaces the other; `cipher` is the sealed secret of an encrypted transport.
+alter table client add column public_key bytea check (octet_length(public_key) = 64);
+alter table client add column next_public_key bytea check (octet_length(next_public_key) = 64);
+alter table client add column cipher bytea;
 alter table client add column per_minute integer check (per_minute > 0);

@@ -35,7 +35,7 @@ grant delete on mulaid.fee_line to mulaid_gateway;
 grant delete on mulaid.nonce to mulaid_worker;
 grant insert on mulaid.exchange_record, mulaid.exchange_file, mulaid.mobile_order to mulaid_gateway;
 grant update (cancelled_at, body, sealed, version, ends_on) on mulaid.exchange_record to mulaid_gateway;
-grant update (state, settlement, version) on mulaid.mobile_order to mulaid_gateway;
+grant update (revoked_at) on mulaid.mobile_order to mulaid_gateway;
 grant delete on mulaid.exchange_file to mulaid_worker;
 
 grant insert on mulaid.code, mulaid.pack to mulaid_web;

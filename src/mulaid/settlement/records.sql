@@ -131,3 +131,21 @@ select valid_from, valid_to, scheme, region, status from enrolment
 where book = %(book)s and person = %(person)s and valid_from <= %(last)s and (valid_to is null or valid_to >= %(first)s)
 order by valid_from
 
+-- add_order --
+-- An order of the mobile centre; nothing when the institution has used its number.
+insert into mobile_order (book, id, institution, person, number, visit, batch, pay_token, total, accounts, made_at, expires_at)
+values (%(book)s, %(id)s, %(institution)s, %(person)s, %(number)s, %(visit)s, %(batch)s, %(pay_token)s, %(total)s, %(accounts)s, %(at)s,
+        %(until)s) on conflict do nothing
+
+-- order --
+-- An order with the settlement that was made of it, standing or refunded.
+select o.*, s.id as settlement, s.refunded_by, s.pool, s.supplement, s.serious, s.cash, s.total as settled
+from mobile_order o
+left join settlement s on s.book = o.book and s.visit = o.visit and s.batch = o.batch and s.refunds is null
+where o.book = %(book)s and (o.id = %(id)s or (o.institution = %(institution)s and o.number = %(number)s))
+order by s.id desc nulls last limit 1
+
+-- revoke_order --
+-- The order will not be paid.
+update mobile_order set revoked_at = %(at)s where book = %(book)s and id = %(id)s and revoked_at is null
+

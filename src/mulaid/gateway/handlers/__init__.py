@@ -8,16 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mulaid.gateway.handlers import catalogue, filing, person, query, reconcile, settlement, stay, visit
+from mulaid.gateway.handlers import catalogue, filing, mobile, person, query, reconcile, settlement, stay, visit
 from mulaid.gateway.handlers.call import DOOR, Call, File, same_area
-from mulaid.gateway.handlers.person import decoded
+from mulaid.gateway.handlers.person import authorised, decoded
+from mulaid.refusal import Refusal
 
-__all__ = ["DOOR", "HANDLERS", "SETTLING", "Call", "File", "decoded", "same_area"]
+__all__ = ["DOOR", "HANDLERS", "SETTLING", "Call", "File", "authorised", "decoded", "same_area", "sealed_action"]
 
 Handler = Callable[[Call], str | File]
 
 # These keep the nonce of a signed message with their stored answer, which spares them a write of its own.
-SETTLING = frozenset(("2102", "2207", "2304"))
+SETTLING = frozenset(("2102", "2207", "2304", "6202"))
+
+SEALED_ACTIONS = {
+    "queryUserInfo": "6101",
+    "uldFeeInfo": "6201",
+    "pay_order": "6202",
+    "refund_Order": "6203",
+    "query_order_info": "6301",
+    "revoke_order": "6401",
+}
+
+
+def sealed_action(path: str) -> str:
+    """The transaction that the address of a sealed envelope names; refuses interface.unknown_infno."""
+    last = path.rstrip("/").rpartition("/")[2]
+    infno = SEALED_ACTIONS.get(last, last)
+    if infno not in SEALED_ACTIONS.values():
+        raise Refusal("interface.unknown_infno", infno=last[:20])
+    return infno
+
 
 HANDLERS: Mapping[str, Handler] = {
     "1101": person.person,
@@ -108,6 +128,12 @@ HANDLERS: Mapping[str, Handler] = {
     "5304": query.referrals,
     "5368": query.account_balance,
     "5369": query.account_deduction,
+    "6101": mobile.user,
+    "6201": mobile.upload,
+    "6202": mobile.settle,
+    "6203": mobile.refund,
+    "6301": mobile.query,
+    "6401": mobile.revoke,
     "9001": person.sign_in,
     "9002": person.sign_out,
     "9101": reconcile.upload_file,

@@ -20,6 +20,8 @@ from mulaid.refusal import Refusal
 from mulaid.settlement.visit import Institution
 
 TOKEN, ID_CARD = "01", "02"
+PAY = "AUTH"
+"""What stands before a visit token when it is a payment authorisation number of the mobile centre."""
 TOKEN_FORM = r"[0-9]{6}[0-9a-f]{32}"  # noqa: S105
 DOOR = "gateway"
 
@@ -93,7 +95,7 @@ def certificate(data: Mapping[str, Any]) -> tuple[str, str]:
     """(token, document number) of the credential; both where a program puts the token beside an identity card."""
     kind, number = data.get("mdtrt_cert_type", ""), data.get("mdtrt_cert_no", "")
     if kind == TOKEN:
-        return number, ""
+        return number.removeprefix(PAY), ""
     beside = data.get("card_sn", "") if kind == ID_CARD else ""
     return beside if re.fullmatch(TOKEN_FORM, beside, re.ASCII) else "", number
 

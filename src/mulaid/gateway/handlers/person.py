@@ -10,7 +10,7 @@ from mulaid import audit, commands
 from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.gateway import answers
-from mulaid.gateway.handlers.call import Call, meet, person_of
+from mulaid.gateway.handlers.call import PAY, Call, meet, person_of
 from mulaid.ledger.chart import CURRENT_YEAR, OWN
 from mulaid.ledger.statement import balances
 from mulaid.people import credential, enrolment
@@ -58,6 +58,8 @@ def decode(call: Call) -> str:
 
 def decoded(tx: Tx, call: Call, data: Mapping[str, Any]) -> dict[str, Any]:
     """What an institution learns from a code; the family account is invisible here, the code is the member's own."""
+    if "ecQrCode" not in data:
+        raise Refusal("credential.bad_code")
     operator = str(data.get("operatorId", "") or call.envelope.get("opter", ""))
     found = credential.decode(tx, data["ecQrCode"], call.institution.code, operator, pharmacy=call.institution.pharmacy)
     person = found.person
@@ -75,6 +77,25 @@ def decoded(tx: Tx, call: Call, data: Mapping[str, Any]) -> dict[str, Any]:
         "ecQrCode": data["ecQrCode"],
         "chnlId": "",
         "authNo": "",
+        "extra": "",
+    }
+
+
+def authorised(tx: Tx, call: Call, number: str) -> dict[str, Any]:
+    """What an authorisation number stands for: the person of the token it was made with."""
+    holder = credential.holder(tx, number.removeprefix(PAY), call.institution.code)
+    known = enrolment.person(tx, holder.ref)
+    audit.write(tx, holder.ref.book, "check_authorisation", holder.ref.id, behalf_of=holder.presenter)
+    return {
+        "idNo": known.number,
+        "idType": known.document_kind,
+        "userName": known.name,
+        "ecToken": number.removeprefix(PAY),
+        "insuOrg": enrolment.enrolled(tx, holder.ref, business_date(call.at)).region,
+        "ecIndexNo": holder.ref.id.hex,
+        "gender": known.gender,
+        "birthday": known.born,
+        "authNo": number,
         "extra": "",
     }
 

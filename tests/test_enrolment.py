@@ -9,9 +9,10 @@ from uuid import UUID
 
 import pytest
 
+import test_gateway_stay as stay
 from city import SHANGHAI, City
-from mulaid import refs
-from mulaid.db import Tx
+from mulaid import commands, refs
+from mulaid.db import Actor, Tx
 from mulaid.ledger import chart, statement
 from mulaid.money import parse_yuan
 from mulaid.people import enrolment, standing
@@ -294,6 +295,49 @@ def test_refusals_of_a_residents_payment(city: City) -> None:
         lambda tx: standing.resident_paid(tx, library(), lapsed, "420100", 2026, in_window=False, repaired=2, exempt=""),
     )
     assert said.facts == {"lapsed": 1}
+
+
+def test_an_exemption_has_to_be_shown(city: City) -> None:
+    child = resident_until(city, "child", None, born=date(2025, 3, 2))
+    for exempt in ("newborn", "veteran"):
+        refused(
+            "standing.not_exempt",
+            city,
+            lambda tx, exempt=exempt: standing.resident_paid(
+                tx, library(), child, "420100", 2026, in_window=False, repaired=0, exempt=exempt
+            ),
+        )
+    counter = Actor("clerk", "counter", "一号窗口")
+    covered = commands.alone(
+        city.db,
+        lambda tx: standing.resident_paid(tx, library(), child, "420100", 2026, in_window=False, repaired=0, exempt="veteran"),
+        at=city.now,
+        by=counter,
+    )
+    assert covered.wait.months == 3, "shown, but Wuhan does not name the group"
+
+
+def test_a_first_enrolment_that_waits_for_hospital_covers_visits_at_once(city: City) -> None:
+    city.run(lambda tx: tx.run("update institution set region = '110000' where code = 'H1'"))
+    city.enrols("waits", region="110000", inpatient_from=date(2026, 6, 1))
+    city.enrols("covered", region="110000", inpatient_from=date(2026, 3, 1))
+    paid = {}
+    for name in ("waits", "covered"):
+        place = stay.admitted(city, name)
+        stay.used(city, place, (f"{name}1", "A", "20000.00"))
+        stay.leaves(city, place)
+        paid[name] = stay.asks(city, "2304", stay.bill(place, "20000.00"))["setlinfo"]["fund_pay_sumamt"]
+    assert paid["waits"] == 0 < paid["covered"]
+    assert city.pays("waits", [("A", "5000.00")])["fund_pay_sumamt"] > 0
+    city.books_balance()
+
+
+def test_x19_a_code_is_shown_in_any_standing(city: City) -> None:
+    father = city.enrols("father", "10")
+    city.enrols("daughter")
+    city.binds("daughter", "father")
+    city.run(lambda tx: standing.suspend(tx, library(), father, date(2026, 3, 2)))
+    assert len(city.shows_code("father")) == len(city.shows_code("father", presenter="daughter")) == 28
 
 
 def test_an_employee_of_two_years_who_becomes_a_resident_soon_does_not_wait(city: City) -> None:

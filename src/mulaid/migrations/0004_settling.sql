@@ -102,7 +102,11 @@ begin
         end loop;
     end if;
     select x.name, x.document, x.document_kind, x.gender, x.nation, x.born,
-           e.scheme, e.psn_type, e.region, e.base, e.status, e.retired_on, e.family_doctor,
+           e.scheme, e.psn_type, e.region, e.base,
+           -- A first enrolment may cover visits at once and stays in hospital only later.
+           case when settlement_gather.use = 'inpatient' and settlement_gather.service_date < e.inpatient_from and e.status = 'normal'
+                then 'lapsed_waiting' else e.status end,
+           e.retired_on, e.family_doctor,
            coalesce(own.balance, 0), coalesce(own.last_no, 0), coalesce(own.frozen, 0), coalesce(cur.balance, 0), coalesce(cur.last_no, 0),
            coalesce(wal.balance, 0), coalesce(wal.last_no, 0), seat.household, seat.household_book, seat.id, seat.version,
            coalesce(y.in_policy, 0), coalesce(y.fund, 0), coalesce(y.supplement, 0), coalesce(y.deductible, 0), coalesce(y.version, 0),

@@ -19,6 +19,7 @@ from mulaid.ledger import chart, journal, statement
 from mulaid.ledger.journal import Leg
 from mulaid.money import Fen
 from mulaid.people import endings, family
+from mulaid.people.eligibility import COUNTER
 from mulaid.people.enrolment import EMPLOYEES, RESIDENTS, Enrolment, PersonRef, history, newest, restate
 from mulaid.people.identity import age_on
 from mulaid.policy import waiting
@@ -130,7 +131,8 @@ def resident_paid(
 ) -> Covered:
     """A resident's premium for a year is paid today: the stretches it brings, after the wait the law decides.
 
-    Refuses the dead, an employee, and more repaired years than have lapsed. Newborns are covered from birth.
+    Refuses the dead, an employee, more repaired years than have lapsed, and an exemption that is not shown. Newborns are covered
+    from birth.
     """
     today = business_date(tx.at)
     born = _alive(tx, ref)
@@ -143,6 +145,7 @@ def resident_paid(
     lapsed = _lapsed_years(library, region, stretches, year)
     if repaired > lapsed:
         raise Refusal("standing.nothing_to_repair", lapsed=lapsed)
+    _check_exempt(tx, exempt, born, today)
     paid = ResidentYear(
         year=year,
         paid_on=today,
@@ -201,6 +204,12 @@ def waits_told(tx: Tx, library: Library, ref: PersonRef) -> list[list[Line]]:
         regions = {step.region for step in steps if step.region}
         told.append(waiting.told({region: library.in_force(region, row["paid_on"]) for region in regions}, steps))
     return told
+
+
+def _check_exempt(tx: Tx, exempt: str, born: date, today: date) -> None:
+    """A newborn's age is known; every other group is shown with papers, which only a counter sees."""
+    if exempt and (age_on(born, today) > 0 if exempt == "newborn" else tx.by.channel != COUNTER):
+        raise Refusal("standing.not_exempt")
 
 
 def undo_waiting(tx: Tx, ref: PersonRef, kept: UUID) -> None:

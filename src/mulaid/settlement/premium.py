@@ -152,8 +152,12 @@ def told(tx: Tx, library: Library, row: Row) -> list[Line]:
 
 def _gather(tx: Tx, library: Library, order: Order) -> _Gathered:
     today = business_date(tx.at)
-    if order.scheme not in SCHEMES or not today.year - 1 <= order.year <= today.year + 1 or not 0 <= order.repaired <= 30:
-        raise Refusal("premium.wrong_year" if order.scheme in SCHEMES else "premium.unknown_scheme", year=order.year)
+    if order.scheme not in SCHEMES:
+        raise Refusal("premium.unknown_scheme")
+    if not today.year - 1 <= order.year <= today.year + 1:
+        raise Refusal("premium.wrong_year", year=order.year)
+    if order.repaired < 0 or (order.repaired and order.scheme != "resident"):
+        raise Refusal("standing.nothing_to_repair", lapsed=0)
     face = tx.one(SQL.face, book=order.person.book, id=order.person.id)
     if face is None:
         raise Refusal("people.unknown")
@@ -248,8 +252,6 @@ def _record(tx: Tx, library: Library, order: Order, gathered: _Gathered, decisio
             repaired=order.repaired,
             exempt=order.exempt,
         )
-    elif order.repaired:
-        raise Refusal("standing.nothing_to_repair", lapsed=0)
     cover_from = covered.wait.begins if covered else max(facts.on, date(order.year, 1, 1))
     if gathered.aid is not None:
         found = gathered.aid

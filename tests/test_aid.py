@@ -704,3 +704,99 @@ def test_somebody_elses_and_no_authorisation_look_the_same(city: City) -> None:
     for ref in (made, missing):
         one = refused(city, "aid.not_active", lambda ref=ref: city.run(lambda tx: aid.stop(tx, library(), ref, thief)))
         assert "授权" in one.says
+
+
+# Spending: caps are gross, R8, and the contradictions of the seeds as data
+
+
+def test_caps_of_month_and_year_are_gross_and_begin_anew(city: City) -> None:
+    son, mother = city.enrols("son", "500.00"), city.enrols("mother")
+    city.now = datetime(2026, 11, 30, 10, tzinfo=SHANGHAI)
+    made = offers(city, son, mother, terms=Terms(month_cap=5000, year_cap=8000))
+    assert city.pays("mother", "40.00")["acct_mulaid_pay"] == 40
+    city.credits("son", "100.00")
+    assert city.pays("mother", "40.00")["acct_mulaid_pay"] == 10
+    assert look(city, made).used_in(city.now.date()) == (5000, 5000, 5000)
+    city.now = datetime(2026, 12, 1, 10, tzinfo=SHANGHAI)
+    assert look(city, made).used_in(city.now.date()) == (0, 5000, 0)
+    assert city.pays("mother", "40.00")["acct_mulaid_pay"] == 30
+    assert city.pays("mother", "40.00")["acct_mulaid_pay"] == 0
+    city.now = datetime(2027, 1, 1, 10, tzinfo=SHANGHAI)
+    assert city.pays("mother", "40.00")["acct_mulaid_pay"] == 40
+    city.books_balance()
+
+
+def test_a_refund_gives_caps_their_room_again(city: City) -> None:
+    """Where the pack says so, as the nation's does: a bill that is taken back was not spent."""
+    son, mother = city.enrols("son", "500.00"), city.enrols("mother")
+    made = offers(city, son, mother, terms=Terms(month_cap=5000))
+    paid = city.pays("mother", "50.00")
+    assert city.pays("mother", "5.00")["acct_mulaid_pay"] == 0
+    assert city.refunds(paid)["infcode"] == 0
+    assert look(city, made).used_in(city.now.date())[0] == 0
+    assert city.pays("mother", "50.00")["acct_mulaid_pay"] == 50
+
+
+def test_many_bills_at_once_at_a_cap_spend_exactly_the_cap(city: City) -> None:
+    son, mother = city.enrols("son", "500.00"), city.enrols("mother")
+    made = offers(city, son, mother, terms=Terms(month_cap=2500))
+    assert all_at_once([lambda: city.pays("mother", "10.00") for _ in range(8)]) == ["made"] * 8
+    assert look(city, made).month_used == 2500
+    assert city.holds("son") == "475.00"
+    city.books_balance()
+
+
+def test_what_the_giver_keeps_and_holds_back_is_not_spent(city: City) -> None:
+    son, mother = city.enrols("son", "100.00"), city.enrols("mother")
+    made = offers(city, son, mother, terms=Terms(reserve=7000))
+    assert city.pays("mother", "40.00")["acct_mulaid_pay"] == 30
+    city.credits("son", "40.00")
+    city.run(lambda tx: aid.pause(tx, made, son, 1))
+    assert city.pays("mother", "40.00")["acct_mulaid_pay"] == 0
+    city.run(lambda tx: aid.resume(tx, made, son, 2))
+    assert city.pays("mother", "40.00")["acct_mulaid_pay"] == 40
+
+
+def test_r8_who_is_suspended_spends_the_own_money_and_funds_nobody(city: City) -> None:
+    son, mother = city.enrols("son", "100.00"), city.enrols("mother")
+    offers(city, son, mother)
+    enrols_on(city, son, city.now.date(), "420100", status="suspended")
+    assert city.pays("mother", "40.00")["acct_mulaid_pay"] == 0
+    assert city.pays("son", "40.00")["acct_pay"] == 40
+    assert city.holds("son") == "60.00"
+
+
+@pytest.mark.parametrize(
+    ("number", "region", "on", "parameter", "value"),
+    [
+        ("X06", "350000", "2026-03-02", "max_authorisers_per_beneficiary", 1),
+        ("X06", "510000", "2026-03-02", "max_authorisers_per_beneficiary", None),
+        ("X06", "999900", "2026-03-02", "max_authorisers_per_beneficiary", None),
+        ("X08", "140000", "2026-03-02", "authoriser_balance_floor", 100000),
+        ("X08", "350000", "2026-03-02", "authoriser_balance_floor", 200000),
+        ("X08", "999900", "2026-03-02", "authoriser_balance_floor", 0),
+        ("X08", "999900", "2026-03-02", "authoriser_reserve_ratio", 0),
+        ("X10", "350000", "2026-03-02", "mutual_aid_mode", "pool"),
+        ("X10", "320100", "2026-03-02", "mutual_aid_mode", "pool"),
+        ("X10", "999900", "2026-03-02", "mutual_aid_mode", "draw"),
+        ("X10", "999900", "2025-10-01", "wallet_mode", "transfer"),
+        ("X10", "999900", "2026-03-02", "wallet_mode", "quota"),
+        ("X17", "440000", "2026-03-02", "mutual_aid_filing_mode", "review"),
+        ("X17", "999900", "2026-03-02", "mutual_aid_filing_mode", "instant_promise"),
+        ("X18", "370900", "2026-03-02", "mutual_aid_release_by", {"giver"}),
+        ("X18", "320100", "2026-03-02", "mutual_aid_release_by", {"giver"}),
+        ("X18", "420100", "2026-03-02", "min_months_before_release", 3),
+        ("X18", "999900", "2026-03-02", "mutual_aid_release_by", {"giver", "receiver"}),
+    ],
+)
+def test_the_seeds_contradictions_are_resolved_as_data(number: str, region: str, on: str, parameter: str, value: Any) -> None:
+    assert library().in_force(region, date.fromisoformat(on))[parameter] == value, number
+
+
+def test_x09_exactly_the_floor_gives_nothing(city: City) -> None:
+    """Shanxi: only what is above 1,000.00 may be given."""
+    son, mother = city.enrols("son", "1000.00", region="140100"), city.enrols("mother", region="140100")
+    offers(city, son, mother, terms=Terms(valid_to=date(2027, 1, 1)))
+    assert city.pays("mother", "5.00")["acct_mulaid_pay"] == 0
+    city.credits("son", "0.01")
+    assert str(city.pays("mother", "5.00")["acct_mulaid_pay"]) == "0.01"

@@ -20,7 +20,7 @@ from mulaid.db import Actor, Database, Tx
 from mulaid.gateway.app import build
 from mulaid.ledger import chart, journal, statement
 from mulaid.money import parse_yuan, yuan
-from mulaid.people import activation, aid, credential, enrolment, family
+from mulaid.people import activation, aid, credential, enrolment, family, household, wallet
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance
 from mulaid.people.identity import make_resident_id
@@ -154,6 +154,24 @@ class City:
         return self.run(
             lambda tx: aid.authorise(tx, library(), self.people[giver], self.people[receiver], relation, made, bound_at=bound)
         )
+
+    def opens_household(self, head: str, money: str = "0", **members: str) -> UUID:
+        """The head's household account with money moved into its pool; `members`: name = what the member is to the head."""
+
+        def work(tx: Tx) -> UUID:
+            ref = household.open_household(tx, library(), self.people[head])
+            for name, relation in members.items():
+                household.add_member(tx, library(), ref, self.people[head], self.people[name], relation)
+            if fen := parse_yuan(money):
+                household.transfer(tx, library(), ref, self.people[head], fen)
+            return ref
+
+        return self.run(work)
+
+    def freezes(self, giver: str, receiver: str, money: str, relation: str = "parent") -> UUID:
+        """The giver freezes a quota for a relative in another province."""
+        who, whom = self.people[giver], self.people[receiver]
+        return self.run(lambda tx: wallet.freeze(tx, library(), who, whom, relation, parse_yuan(money)))
 
     def binds(self, binder: str, member: str, relation: str = "parent") -> UUID:
         """The binder may show the member's code."""

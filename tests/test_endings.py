@@ -53,9 +53,9 @@ def paid_out(city: City, book: int, region: str) -> str:
 def test_a_death_ends_everything_in_the_transaction_that_records_it(city: City) -> None:
     son = city.enrols("son", "900.00")
     city.enrols("mother")
-    aunt = city.enrols("aunt", region=CHANGSHA)
+    city.enrols("aunt", region=CHANGSHA)
     given = city.authorises("son", "mother")
-    quota = city.run(lambda tx: wallet.freeze(tx, library(), son, aunt, "sibling", 50000))
+    quota = city.freezes("son", "aunt", "500.00", "sibling")
     dies(city, son)
     assert city.run(lambda tx: aid.find(tx, given)).ended_because == "death"
     assert city.run(lambda tx: wallet.find(tx, quota)).ended_because == "death"
@@ -64,8 +64,7 @@ def test_a_death_ends_everything_in_the_transaction_that_records_it(city: City) 
 
 def test_a_move_brings_the_pool_home_before_the_account_follows(city: City) -> None:
     head = city.enrols("head", "5000.00", region=FUJIAN)
-    ref = city.run(lambda tx: household.open_household(tx, library(), head))
-    city.run(lambda tx: household.transfer(tx, library(), ref, head, 300000))
+    ref = city.opens_household("head", "3000.00")
     city.now += timedelta(days=1)
     city.run(lambda tx: standing.move(tx, library(), head, "350100", city.now.date()))
     assert city.holds("head") == "5000.00"
@@ -98,7 +97,7 @@ def test_the_nightly_walk_finds_what_nobody_said(city: City) -> None:
 
 def test_the_morning_job_returns_and_the_monthly_one_clears(city: City) -> None:
     son, mother = city.enrols("son", "6000.00"), city.enrols("mother", region=CHANGSHA, base="resident")
-    city.run(lambda tx: wallet.freeze(tx, library(), son, mother, "parent", 50000))
+    city.freezes("son", "mother", "500.00")
     city.pays("mother", "40.00")
     assert jobs.clear_last_month(city.db, clock=lambda: city.now) == 0
     later = datetime(2026, 4, 2, 1, 0, tzinfo=SHANGHAI)

@@ -23,7 +23,17 @@ from mulaid.refusal import Refusal
 from test_aid import with_rule
 
 FUJIAN, NANJING = "350200", "320100"
-TABLES = ("household", "household_member", "household_roll", "purse", "journal", "entry", "audit", "outbox")
+TABLES = (
+    "household",
+    "household_invitation",
+    "household_member",
+    "household_roll",
+    "purse",
+    "journal",
+    "entry",
+    "audit",
+    "outbox",
+)
 
 
 def rows(city: City) -> list[Any]:
@@ -265,6 +275,50 @@ def test_a_refund_into_a_closed_pool_goes_on_to_the_head(city: City) -> None:
     assert city.run(lambda tx: household.return_late_refunds(tx, head.book)) == 0
     assert (city.holds("head"), pool(city, ref)) == ("5000.00", "0.00")
     city.books_balance()
+
+
+# Invitations
+
+
+def invites(city: City, ref: UUID, head: PersonRef, who: PersonRef, relation: str = "child") -> UUID:
+    return city.run(lambda tx: household.invite(tx, library(), ref, head, who, relation))
+
+
+def joins(city: City, asked: UUID, who: PersonRef) -> UUID:
+    return city.run(lambda tx: household.join(tx, library(), asked, who))
+
+
+def test_who_is_invited_says_yes_or_no_in_time(city: City) -> None:
+    head, child, other = (city.enrols(name, "5000.00", region=FUJIAN) for name in ("head", "child", "other"))
+    ref = opens(city, head)
+    asked = invites(city, ref, head, child)
+    assert [one.id for one in city.run(lambda tx: household.invitations(tx, child))] == [asked]
+    refused(city, "household.not_invited", lambda: joins(city, asked, other))
+    refused(city, "household.not_invited", lambda: joins(city, UUID(int=asked.int ^ 1), child))
+    city.now += timedelta(days=7)
+    refused(city, "household.not_invited", lambda: joins(city, asked, child))
+    assert city.run(lambda tx: household.invitations(tx, child)) == []
+    assert invites(city, ref, head, child) == asked
+    joins(city, asked, child)
+    assert {member.person for member in look(city, ref).members} == {head, child}
+    refused(city, "household.not_invited", lambda: joins(city, asked, child))
+    refused(city, "household.in_another", lambda: invites(city, ref, head, child))
+    refused(city, "aid.relation_not_eligible", lambda: invites(city, ref, head, other, "friend"))
+    refused(city, "household.unknown", lambda: invites(city, ref, child, other))
+    no = invites(city, ref, head, other)
+    city.run(lambda tx: household.decline(tx, no, other))
+    refused(city, "household.not_invited", lambda: city.run(lambda tx: household.decline(tx, no, other)))
+    late = invites(city, ref, head, other)
+    city.run(lambda tx: household.close(tx, library(), ref, head))
+    refused(city, "household.unknown", lambda: joins(city, late, other))
+
+
+def test_where_members_have_to_say_yes_nobody_is_taken_in_unasked(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    head, child = city.enrols("head", "9.00", region=FUJIAN), city.enrols("child", region=FUJIAN)
+    with_rule(monkeypatch, mutual_aid_acceptance=True)
+    ref = opens(city, head)
+    refused(city, "household.invite_first", lambda: adds(city, ref, head, child))
+    joins(city, invites(city, ref, head, child), child)
 
 
 # Races

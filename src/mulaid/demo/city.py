@@ -21,7 +21,7 @@ from mulaid.db import Actor, Database, Statements, Tx
 from mulaid.gateway.dialect import profiles
 from mulaid.ledger import chart, journal
 from mulaid.money import Fen, parse_yuan, yuan
-from mulaid.people import activation, aid, enrolment, family
+from mulaid.people import activation, aid, enrolment, family, household, wallet
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance
 from mulaid.people.identity import make_resident_id
@@ -126,6 +126,25 @@ class Authorisation:
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """A household account with what its head moved in; `members` by what they are to the head."""
+
+    head: str
+    members: Mapping[str, str]
+    moved: Fen
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Part of a giver's account frozen for a relative in another province."""
+
+    giver: str
+    receiver: str
+    relation: str
+    quota: Fen
+
+
+@dataclass(frozen=True, slots=True)
 class Bond:
     """A family account; `relation` is what the member is to the binder."""
 
@@ -142,13 +161,15 @@ class City:
     places: Mapping[str, Place]
     households: tuple[Household, ...]
     authorisations: tuple[Authorisation, ...]
+    pools: tuple[Pool, ...]
+    quotas: tuple[Quota, ...]
     bonds: tuple[Bond, ...]
     items: Mapping[str, Item]
 
     @property
     def people(self) -> Mapping[str, Resident]:
         """Everybody, by key."""
-        return {person.key: person for household in self.households for person in household.people}
+        return {person.key: person for home in self.households for person in home.people}
 
 
 @cache
@@ -161,6 +182,8 @@ def read(text: str | None = None) -> City:
         places={row["code"]: _place(row) for row in raw["institution"]},
         households=tuple(_household(row) for row in raw["household"]),
         authorisations=tuple(_authorisation(row) for row in raw["aid"]),
+        pools=tuple(_pool(row) for row in raw["pool"]),
+        quotas=tuple(Quota(**{**row, "quota": parse_yuan(row["quota"])}) for row in raw["quota"]),
         bonds=tuple(Bond(**row) for row in raw["family"]),
         items=items,
     )
@@ -217,6 +240,10 @@ def _authorisation(row: Mapping[str, Any]) -> Authorisation:
     return Authorisation(row["giver"], row["receiver"], row["relation"], row["bound"], terms)
 
 
+def _pool(row: Mapping[str, Any]) -> Pool:
+    return Pool(row["head"], {member["who"]: member["relation"] for member in row["members"]}, parse_yuan(row["moved"]))
+
+
 def load(url: str, keys: Keys, progress: Progress, *, clock: Clock = wall_clock) -> None:
     """Load the city into a database that has nobody in it; says what it does, and leaves every other database as it is."""
     db = Database(url, keys, size=1)
@@ -249,12 +276,20 @@ def populate(tx: Tx, city: City, packs: Library) -> None:
         add_place(tx, place)
     for item in city.items.values():
         add_item(tx, item)
-    refs = {person.key: settle_in(tx, person) for household in city.households for person in household.people}
+    refs = {person.key: settle_in(tx, person) for home in city.households for person in home.people}
     for given in city.authorisations:
         giver, receiver = refs[given.giver], refs[given.receiver]
         aid.authorise(tx, packs, giver, receiver, given.relation, given.terms, bound_at=_morning(given.bound))
     for person in city.people.values():
         _suspend(tx, refs[person.key], person)
+    for pool in city.pools:
+        head = refs[pool.head]
+        ref = household.open_household(tx, packs, head)
+        for who, relation in pool.members.items():
+            household.add_member(tx, packs, ref, head, refs[who], relation)
+        household.transfer(tx, packs, ref, head, pool.moved)
+    for quota in city.quotas:
+        wallet.freeze(tx, packs, refs[quota.giver], refs[quota.receiver], quota.relation, quota.quota)
     for bond in city.bonds:
         family.bind(tx, refs[bond.member], refs[bond.binder], bond.relation)
 
@@ -350,12 +385,12 @@ _INTRODUCTION = (
 
 def _people(city: City) -> Iterator[str]:
     yield from ("## 人", "")
-    for household in city.households:
-        name = library().name(household.region)
-        place = "宜昌市" if household.region == "420500" else name
-        yield from (f"**{household.key}**（{place} {household.region}）：{household.says}", "")
+    for home in city.households:
+        name = library().name(home.region)
+        place = "宜昌市" if home.region == "420500" else name
+        yield from (f"**{home.key}**（{place} {home.region}）：{home.says}", "")
         yield from ("| 姓名 | 身份证号 | 参保 | 个人账户 | 当年账户 |", "|---|---|---|---|---|")
-        for person in household.people:
+        for person in home.people:
             employee = person.enrolment.scheme == enrolment.EMPLOYEES
             own = yuan(person.account) if employee else "没有账户"
             kind = CLASSES[person.enrolment.base]
@@ -378,6 +413,13 @@ def _relations(city: City) -> Iterator[str]:
     for given in city.authorisations:
         names = f"{people[given.giver].name} | {people[given.receiver].name} | {RELATIONS[given.relation]}"
         yield f"| {names} | {given.bound} | {_terms(given.terms)} |"
+    yield from ("", "家庭账户和跨省额度：", "")
+    for pool in city.pools:
+        members = "、".join(f"{people[who].name}（{RELATIONS[relation]}）" for who, relation in pool.members.items())
+        yield f"- {people[pool.head].name}的家庭账户里有 {yuan(pool.moved)} 元，{members}都能用。"
+    for quota in city.quotas:
+        whom = f"{people[quota.receiver].name}（{RELATIONS[quota.relation]}）"
+        yield f"- {people[quota.giver].name}为{whom}冻结了 {yuan(quota.quota)} 元额度。"
     yield from ("", "## 亲情账户：谁能出示谁的医保码", "", "| 出示的人 | 家人 | 家人是出示人的 |", "|---|---|---|")
     for bond in city.bonds:
         yield f"| {people[bond.binder].name} | {people[bond.member].name} | {RELATIONS[bond.relation]} |"

@@ -65,6 +65,22 @@ create table household_roll (
     primary key (book, household, id)
 );
 
+-- A head's invitation, in the invited person's book. status: waiting, accepted, declined; a waiting one past lapses_at is nothing.
+create table household_invitation (
+    book           integer     not null,
+    id             uuid        not null,
+    person         uuid        not null,
+    household_book integer     not null,
+    household      uuid        not null,
+    relation       text        not null,
+    status         text        not null check (status in ('waiting', 'accepted', 'declined')),
+    invited_at     timestamptz not null,
+    lapses_at      timestamptz not null,
+    decided_at     timestamptz,
+    primary key (book, id)
+);
+create unique index household_invitation_once on household_invitation (book, person, household) where status = 'waiting';
+
 -- Wallet, quota mode: part of the giver's own account (purse.frozen) waits for one relative in another area. In the receiver's book.
 -- A draw takes `fen` from the giver's purse balance and frozen alike and adds it to `used`; a refund undoes both while it is active,
 -- and afterwards returns to the giver's balance only. status: active, released, ended_by_system

@@ -96,8 +96,9 @@ grant update (status, waits_for, lapses_at, bound_at, kinship, valid_to, quota, 
 grant update on mulaid.aid_given, mulaid.aid_party to mulaid_web, mulaid_worker;
 
 -- Household accounts and wallets: the same two. The worker ends, returns and clears; only people open and send.
-grant insert on mulaid.household, mulaid.household_member, mulaid.household_roll, mulaid.wallet_grant, mulaid.wallet_given, mulaid.wallet,
+grant insert on mulaid.household, mulaid.household_invitation, mulaid.household_member, mulaid.household_roll, mulaid.wallet_grant, mulaid.wallet_given, mulaid.wallet,
     mulaid.wallet_transfer, mulaid.wallet_incoming to mulaid_web;
+grant update on mulaid.household_invitation to mulaid_web;
 grant update on mulaid.household_roll to mulaid_web, mulaid_worker;
 grant update (closed_on, version) on mulaid.household to mulaid_web, mulaid_worker;
 grant update (left_on, month, transfers, version) on mulaid.household_member to mulaid_web, mulaid_worker;

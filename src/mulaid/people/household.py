@@ -7,7 +7,7 @@ spent from all parts in proportion, and on leaving or at the end each part goes 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from mulaid import audit, outbox, refs
@@ -53,6 +53,18 @@ class Household:
     members: tuple[Member, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A head asks a relative in; `relation` is what the relative is to the head."""
+
+    id: UUID
+    person: PersonRef
+    household: UUID
+    relation: str
+    status: str
+    lapses_at: datetime
+
+
 def open_household(tx: Tx, library: Library, head: PersonRef) -> UUID:
     """The head opens a household account and is its first member.
 
@@ -79,27 +91,57 @@ def add_member(tx: Tx, library: Library, household: UUID, head: PersonRef, perso
     """The head takes a relative in; `relation` is what the relative is to the head. The membership.
 
     Refuses whoever is not the head, a relation or area outside the region's list, a member who is not in normal status or in a
-    household already, and more members than the region lets one giver have.
+    household already, more members than the region lets one giver have, and a region where the relative has to say yes.
     """
     found = _of_head(tx, household, head)
-    on = business_date(tx.at)
-    pack, enrolment = may_give(tx, library, head, person, relation, on)
-    theirs = enrolment_of(tx, person, on)
-    if theirs.status != "normal" and not pack["suspended_member_can_receive"]:
-        raise Refusal("aid.member_suspended")
-    if rules.outside_area(pack, theirs.region, enrolment.region):
-        raise Refusal("aid.area_not_open", giver=library.name(enrolment.region), receiver=library.name(theirs.region))
-    kinship = kinship_of(tx, head, person, relation, on)
-    hold(tx, head, person)
-    _hold(tx, found)
-    most = pack["max_beneficiaries_per_authoriser"]
-    if most is not None and len(_roll(tx, household)) - 1 >= most:
-        raise Refusal("aid.limit_receivers", most=most)
-    seat = _seat(tx, household, person, relation, on)
-    audit.write(tx, head.book, "add_household_member", person.id, behalf_of=head.id, detail={"kinship": kinship})
-    outbox.tell(tx, head.book, head.id, f"您已把{RELATIONS[relation]}{shown(tx, person)}加入家庭账户。", household)
-    outbox.tell(tx, person.book, person.id, f"{shown(tx, head)}已把您加入家庭账户，您看病时可以使用其中的钱。", household)
-    return seat
+    if library.in_force(found.region, business_date(tx.at))["mutual_aid_acceptance"] and tx.by.channel != COUNTER:
+        raise Refusal("household.invite_first")
+    return _take_in(tx, library, found, person, relation)
+
+
+def invite(tx: Tx, library: Library, household: UUID, head: PersonRef, person: PersonRef, relation: str) -> UUID:
+    """The head asks a relative in; nothing happens until the relative says yes. Refuses what `add_member` refuses of the two."""
+    found = _of_head(tx, household, head)
+    pack, _ = _may_join(tx, library, head, person, relation)
+    if tx.one(SQL.seat_of, book=person.book, person=person.id):
+        raise Refusal("household.in_another")
+    row = tx.one(
+        SQL.add_invitation,
+        book=person.book,
+        id=refs.mint(person.book, tx.at),
+        person=person.id,
+        household_book=found.head.book,
+        household=household,
+        relation=relation,
+        at=tx.at,
+        lapses_at=tx.at + timedelta(days=pack["mutual_aid_invitation_days"]),
+    )
+    assert row is not None, "an invitation is made or prolonged"
+    audit.write(tx, head.book, "invite_household_member", person.id, behalf_of=head.id)
+    outbox.tell(tx, person.book, person.id, f"{shown(tx, head)}邀请您加入家庭账户，请您确认是否同意。", household)
+    return UUID(str(row["id"]))
+
+
+def join(tx: Tx, library: Library, invitation: UUID, person: PersonRef) -> UUID:
+    """The relative says yes; the membership. Refuses others, what is answered or has lapsed, and what the rules forbid by now."""
+    asked = _asked(tx, invitation, person, "accepted")
+    found = find(tx, asked.household)
+    if found.closed_on is not None:
+        raise Refusal("household.unknown")
+    return _take_in(tx, library, found, person, asked.relation)
+
+
+def decline(tx: Tx, invitation: UUID, person: PersonRef) -> None:
+    """The relative says no. Refuses others, and an invitation that is answered or has lapsed."""
+    asked = _asked(tx, invitation, person, "declined")
+    found = find(tx, asked.household)
+    audit.write(tx, person.book, "decline_household", invitation, behalf_of=person.id)
+    outbox.tell(tx, found.head.book, found.head.id, f"{shown(tx, person)}没有同意加入家庭账户。", found.ref)
+
+
+def invitations(tx: Tx, person: PersonRef) -> list[Invitation]:
+    """What a person is invited to now."""
+    return [_invitation(row) for row in tx.all(SQL.invitations, book=person.book, person=person.id, at=tx.at)]
 
 
 def transfer(tx: Tx, library: Library, household: UUID, who: PersonRef, fen: Fen) -> UUID:
@@ -235,6 +277,50 @@ def _may_fund(pack: Pack, base: str, status: str, group: str | None) -> None:
         raise Refusal("aid.giver_suspended")
     if group in pack["authoriser_excluded_groups"]:
         raise Refusal("household.excluded_group", region=pack.name)
+
+
+def _may_join(tx: Tx, library: Library, head: PersonRef, person: PersonRef, relation: str) -> tuple[Pack, str]:
+    """The head's pack and how the kinship is known; refuses what the rules say about the two people today."""
+    on = business_date(tx.at)
+    pack, enrolment = may_give(tx, library, head, person, relation, on)
+    theirs = enrolment_of(tx, person, on)
+    if theirs.status != "normal" and not pack["suspended_member_can_receive"]:
+        raise Refusal("aid.member_suspended")
+    if rules.outside_area(pack, theirs.region, enrolment.region):
+        raise Refusal("aid.area_not_open", giver=library.name(enrolment.region), receiver=library.name(theirs.region))
+    return pack, kinship_of(tx, head, person, relation, on)
+
+
+def _take_in(tx: Tx, library: Library, found: Household, person: PersonRef, relation: str) -> UUID:
+    pack, kinship = _may_join(tx, library, found.head, person, relation)
+    hold(tx, found.head, person)
+    _hold(tx, found)
+    most = pack["max_beneficiaries_per_authoriser"]
+    if most is not None and len(_roll(tx, found.ref)) - 1 >= most:
+        raise Refusal("aid.limit_receivers", most=most)
+    seat = _seat(tx, found.ref, person, relation, business_date(tx.at))
+    detail = {"kinship": kinship}
+    audit.write(tx, found.head.book, "add_household_member", person.id, behalf_of=found.head.id, detail=detail)
+    said = f"您已把{RELATIONS[relation]}{shown(tx, person)}加入家庭账户。"
+    outbox.tell(tx, found.head.book, found.head.id, said, found.ref)
+    said = f"{shown(tx, found.head)}已把您加入家庭账户，您看病时可以使用其中的钱。"
+    outbox.tell(tx, person.book, person.id, said, found.ref)
+    return seat
+
+
+def _asked(tx: Tx, invitation: UUID, person: PersonRef, status: str) -> Invitation:
+    """The invitation, answered so from now on."""
+    row = tx.one(SQL.invitation, book=refs.book_of(invitation), id=invitation)
+    if row is None or _invitation(row).person != person:
+        raise Refusal("household.not_invited")
+    if not tx.run(SQL.decide_invitation, book=person.book, id=invitation, status=status, at=tx.at):
+        raise Refusal("household.not_invited")
+    return _invitation(row)
+
+
+def _invitation(row: Row) -> Invitation:
+    person = PersonRef(row["book"], row["person"])
+    return Invitation(row["id"], person, row["household"], row["relation"], row["status"], row["lapses_at"])
 
 
 def _of_head(tx: Tx, household: UUID, head: PersonRef) -> Household:

@@ -67,3 +67,25 @@ where h.book = %(book)s and h.closed_on is not null and p.balance > 0 order by h
 -- seated --
 -- Everybody of a book who is in a household.
 select person from household_member where book = %(book)s and left_on is null order by person
+
+-- add_invitation --
+-- An invitation; one that waits already waits longer.
+insert into household_invitation (book, id, person, household_book, household, relation, status, invited_at, lapses_at)
+values (%(book)s, %(id)s, %(person)s, %(household_book)s, %(household)s, %(relation)s, 'waiting', %(at)s, %(lapses_at)s)
+on conflict (book, person, household) where status = 'waiting'
+do update set relation = excluded.relation, invited_at = excluded.invited_at, lapses_at = excluded.lapses_at
+returning id
+
+-- invitation --
+-- One invitation.
+select book, id, person, household, relation, status, invited_at, lapses_at from household_invitation where book = %(book)s and id = %(id)s
+
+-- invitations --
+-- What a person is invited to now.
+select book, id, person, household, relation, status, invited_at, lapses_at from household_invitation
+where book = %(book)s and person = %(person)s and status = 'waiting' and lapses_at > %(at)s order by invited_at, id
+
+-- decide_invitation --
+-- Answered, once.
+update household_invitation set status = %(status)s, decided_at = %(at)s
+where book = %(book)s and id = %(id)s and status = 'waiting' and lapses_at > %(at)s

@@ -197,7 +197,7 @@ def test_r6_x05_a_sibling_before_and_after_the_provinces_date(city: City) -> Non
 
 
 def test_kinship_is_known_or_promised_and_never_against_the_register(city: City) -> None:
-    son, mother, wife = city.enrols("son", "9.00"), city.enrols("mother"), city.enrols("wife")
+    son, mother, wife = (city.enrols(name, "9.00") for name in ("son", "mother", "wife"))
 
     def knows(other: PersonRef, relation: str, until: date | None = None) -> None:
         city.run(
@@ -217,6 +217,8 @@ def test_kinship_is_known_or_promised_and_never_against_the_register(city: City)
     assert look(city, offers(city, son, mother)).kinship == "registered"
     knows(wife, "spouse", date(2025, 1, 1))
     refused(city, "aid.kinship_differs", lambda: offers(city, son, wife, "spouse"))
+    refused(city, "aid.kinship_differs", lambda: offers(city, wife, son, "spouse"))
+    assert look(city, offers(city, mother, son, "child")).kinship == "registered"
 
 
 # Filing: X17

@@ -13,7 +13,7 @@ import pytest
 
 from city import SHANGHAI, City
 from mulaid.ledger import chart
-from mulaid.money import yuan
+from mulaid.money import parse_yuan, yuan
 from mulaid.people import enrolment, remit, wallet
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.policy.pack import library
@@ -402,4 +402,46 @@ def test_four_jobs_at_once_return_it_once(city: City, senders: tuple[PersonRef, 
     assert all_at_once([lambda: returns(city) for _ in range(4)]) == ["made"] * 4
     assert city.holds("daughter") == "9000.00"
     assert city.run(lambda tx: remit.find(tx, ref)).status == "returned"
+    city.books_balance()
+
+
+# Straight from account to account
+
+
+def test_in_nanjing_employees_give_each_other_money_directly(city: City) -> None:
+    nanjing = "320100"
+    a = city.enrols("a", "500.00", region=nanjing)
+    b, far = city.enrols("b", "10.00", region=nanjing), city.enrols("far", "0.00", region=nanjing, household="b")
+    child, stopped = (
+        city.enrols("child", region=nanjing, base="resident"),
+        city.enrols("stopped", region=nanjing, status="suspended"),
+    )
+    away, wuhan = city.enrols("away", region="110000"), city.enrols("wuhan", "9.00")
+
+    def gives(who: PersonRef, whom: PersonRef, fen: int, relation: str = "spouse") -> UUID:
+        return city.run(lambda tx: remit.give_directly(tx, library(), who, whom, relation, fen))
+
+    gives(a, b, 12345)
+    gives(a, far, 10000, "sibling")
+    assert a.book != far.book
+    assert [city.holds(name) for name in ("a", "b", "far")] == ["276.55", "133.45", "100.00"]
+    refused(city, "wallet.receiver_has_no_account", lambda: gives(a, child, 100, "child"))
+    refused(city, "aid.member_suspended", lambda: gives(a, stopped, 100))
+    refused(city, "aid.area_not_open", lambda: gives(a, away, 100))
+    refused(city, "wallet.no_direct", lambda: gives(wuhan, b, 100))
+    refused(city, "money.bad_amount", lambda: gives(a, b, 0))
+    said = refused(city, "wallet.below_floor", lambda: gives(a, b, 27656))
+    assert "276.55" in said.says
+    city.books_balance()
+
+
+def test_accounts_give_each_other_at_once_and_nothing_is_lost(city: City) -> None:
+    a, b = (city.enrols(name, "100.00", region="320100", household=name) for name in ("a", "b"))
+
+    def gives(who: PersonRef, whom: PersonRef) -> None:
+        city.run(lambda tx: remit.give_directly(tx, library(), who, whom, "spouse", 3000))
+
+    done = all_at_once([lambda: gives(a, b), lambda: gives(b, a)] * 5)
+    assert set(done) <= {"made", "wallet.below_floor"}
+    assert parse_yuan(city.holds("a")) + parse_yuan(city.holds("b")) == 20000
     city.books_balance()

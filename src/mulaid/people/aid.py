@@ -15,7 +15,7 @@ from mulaid import audit, outbox, refs
 from mulaid.calendar import SHANGHAI, business_date, months_later
 from mulaid.db import Row, Tx
 from mulaid.money import Fen, yuan
-from mulaid.people.eligibility import COUNTER, SQL, eligible, enrolment_of, happened, hold, kinship_of, may_give
+from mulaid.people.eligibility import SQL, at_counter, eligible, enrolment_of, happened, hold, kinship_of, may_give
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.terms import Letter as Letter
 from mulaid.people.terms import Terms as Terms
@@ -109,7 +109,7 @@ def offer(
     if promise.hash != agreed:
         raise Refusal("aid.promise_changed")
     mode = pack["mutual_aid_filing_mode"]
-    if mode == "counter" and tx.by.channel != COUNTER:
+    if mode == "counter" and not at_counter(tx):
         raise Refusal("aid.counter_only", region=pack.name)
     hold(tx, giver, receiver)
     _room(tx, pack, theirs, giver, receiver)
@@ -547,7 +547,7 @@ def _end(tx: Tx, found: Aid, status: str, because: str, *, told: str = "") -> No
     tx.run(SQL.end_given, book=found.giver.book, giver=found.giver.id, aid=found.id, at=tx.at)
     detail = {"because": because, "told": told} if told else {"because": because}
     audit.write(tx, found.receiver.book, "end_aid", found.id, behalf_of=found.giver.id, detail=detail)
-    why = BECAUSE.get(because, "")
+    why = BECAUSE[because]
     if found.status == "pending":
         words = f"{why}：{told}" if told else why
         _tell(tx, found, f"给{_their(found)}的家庭共济没有开通（{words}）。", f"{_my(found)}给您的家庭共济没有开通（{why}）。")
@@ -563,6 +563,7 @@ BECAUSE = {
     "by_giver": "由授权人解除",
     "by_receiver": "由被授权人解除",
     "by_agency": "由医保经办机构办理",
+    "counter": "在医保经办窗口办理",
     "by_system": "由系统按规定终止",
     "insurance_ended": "参保关系已终止",
     "moved_area": "参保关系已转到别的统筹区",

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from datetime import date
 
-from mulaid.db import Statements, Tx
+from mulaid.db import Row, Statements, Tx
+from mulaid.people import kinship
 from mulaid.people.enrolment import SQL as PEOPLE
 from mulaid.people.enrolment import Enrolment, PersonRef
+from mulaid.people.kinship import Kinship
 from mulaid.policy import rules
 from mulaid.policy.explain import RELATIONS
 from mulaid.policy.pack import Library, Pack
@@ -32,6 +34,11 @@ def hold(tx: Tx, *people: PersonRef) -> None:
     """Let other changes of these people's relations wait until this one is through; one statement each, in (book, id) order."""
     for ref in sorted(people, key=lambda ref: (ref.book, ref.id)):
         tx.run(SQL.hold_party, book=ref.book, person=ref.id)
+
+
+def at_counter(tx: Tx) -> bool:
+    """Whether this is done at an agency's counter."""
+    return tx.by.channel == COUNTER
 
 
 def shown(tx: Tx, ref: PersonRef) -> str:
@@ -88,14 +95,24 @@ def enrolment_of(tx: Tx, ref: PersonRef, on: date) -> Enrolment:
 
 
 def kinship_of(tx: Tx, giver: PersonRef, receiver: PersonRef, relation: str, on: date) -> str:
-    """`registered` when a register knows it, else `promised`; refuses a relation that the registers contradict."""
-    rows = tx.all(SQL.kinship, book=giver.book, person=giver.id, other=receiver.id)
-    standing = {row["relation"] for row in rows if row["valid_from"] <= on and (row["valid_to"] is None or row["valid_to"] >= on)}
-    if relation in standing:
+    """`registered` when a register knows it, else `promised`; refuses a relation that registers contradict or know to be over."""
+    known = kinship.of_relation(tx, giver, receiver, relation, on)
+    if known == Kinship.CONFIRMED:
         return "registered"
-    if standing or any(row["relation"] == relation for row in rows):
+    if known == Kinship.CONTRADICTED or _ends_of_kinship(tx, giver, receiver, relation):
         raise Refusal("aid.kinship_differs", relation=RELATIONS[relation])
     return "promised"
+
+
+def _ends_of_kinship(tx: Tx, giver: PersonRef, receiver: PersonRef, relation: str) -> list[date | None]:
+    """The last day of every stretch in which the receiver was the giver's relation, from whichever side it was registered."""
+    rows = [row for row in _kin(tx, giver, receiver) if row["relation"] == relation]
+    rows += [row for row in _kin(tx, receiver, giver) if row["relation"] == kinship.INVERSE.get(relation)]
+    return [row["valid_to"] for row in rows]
+
+
+def _kin(tx: Tx, person: PersonRef, other: PersonRef) -> list[Row]:
+    return tx.all(SQL.kinship, book=person.book, person=person.id, other=other.id)
 
 
 def happened(tx: Tx, person: PersonRef, pair: tuple[PersonRef, PersonRef, str], since: date, on: date) -> list[str]:
@@ -116,8 +133,7 @@ def happened(tx: Tx, person: PersonRef, pair: tuple[PersonRef, PersonRef, str], 
         told.append("moved_area")
     if person == giver and tx.one(SQL.suspended_between, book=person.book, person=person.id, first=since, last=on):
         told.append("suspended")
-    known = tx.all(SQL.kinship, book=giver.book, person=giver.id, other=receiver.id)
-    ends = [row["valid_to"] for row in known if row["relation"] == relation]
+    ends = _ends_of_kinship(tx, giver, receiver, relation)
     if ends and all(end is not None and end < on for end in ends):
         told.append("kinship_ended")
     return told

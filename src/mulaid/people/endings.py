@@ -14,7 +14,7 @@ from mulaid.ledger.journal import Leg, open_purse, post
 from mulaid.ledger.statement import balances
 from mulaid.money import Fen, yuan
 from mulaid.people import aid, household, wallet
-from mulaid.people.eligibility import COUNTER
+from mulaid.people.eligibility import at_counter
 from mulaid.people.enrolment import SQL, PersonRef
 from mulaid.policy.pack import Library
 from mulaid.refusal import Refusal
@@ -60,7 +60,7 @@ def pay_out(
     Refuses another channel than a counter, a situation that is not so (no death or no ended enrolment on record), an account with
     nothing in it, heirs without an account, and more to heirs than there is. Rules: policy.md N1h, seeds F116.
     """
-    if tx.by.channel != COUNTER:
+    if not at_counter(tx):
         raise Refusal("account.counter_only")
     on = business_date(tx.at)
     region = _entitled(tx, person, because, on)

@@ -17,7 +17,7 @@ from mulaid.ledger import chart
 from mulaid.ledger.journal import Leg, open_purse, post
 from mulaid.ledger.statement import balances
 from mulaid.money import Fen, split, yuan
-from mulaid.people.eligibility import COUNTER, enrolment_of, happened, hold, kinship_of, may_give, shown
+from mulaid.people.eligibility import at_counter, enrolment_of, happened, hold, kinship_of, may_give, shown
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy import rules
 from mulaid.policy.explain import RELATIONS
@@ -94,7 +94,7 @@ def add_member(tx: Tx, library: Library, household: UUID, head: PersonRef, perso
     household already, more members than the region lets one giver have, and a region where the relative has to say yes.
     """
     found = _of_head(tx, household, head)
-    if library.in_force(found.region, business_date(tx.at))["mutual_aid_acceptance"] and tx.by.channel != COUNTER:
+    if library.in_force(found.region, business_date(tx.at))["mutual_aid_acceptance"] and not at_counter(tx):
         raise Refusal("household.invite_first")
     return _take_in(tx, library, found, person, relation)
 
@@ -206,7 +206,7 @@ def close(tx: Tx, library: Library, household: UUID, head: PersonRef) -> None:
     """The head closes the household: every part goes back where it came from. Refuses others, and where a counter must do it."""
     found = _of_head(tx, household, head)
     pack = library.in_force(found.region, business_date(tx.at))
-    if not pack["pool_close_online"] and tx.by.channel != COUNTER:
+    if not pack["pool_close_online"] and not at_counter(tx):
         raise Refusal("household.counter_only", region=pack.name)
     _close(tx, found, "by_head")
 

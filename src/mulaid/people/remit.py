@@ -1,4 +1,4 @@
-"""Wallet transfers as they were in 2025: money sent from an own account or a wallet to a relative's wallet.
+"""Money sent to relatives: wallet transfers as they were in 2025, and straight from account to account where a region has that.
 
 Until the receiver accepts, the money is on its way; what nobody accepts goes back to where it came from. Dated: where a region's
 wallet_mode is `quota`, quotas are frozen instead and nothing new is sent (mulaid.people.wallet). Rule: policy.md N5.
@@ -16,9 +16,11 @@ from mulaid.db import Row, Tx
 from mulaid.ledger import chart
 from mulaid.ledger.journal import Leg, open_purse, post, reverse
 from mulaid.money import Fen, yuan
-from mulaid.people.eligibility import enrolment_of, kinship_of, may_give, shown
+from mulaid.people.eligibility import enrolment_of, hold, kinship_of, may_give, shown
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.wallet import SQL
+from mulaid.policy import rules
+from mulaid.policy.explain import INVERSE, RELATIONS
 from mulaid.policy.pack import Library, Pack
 from mulaid.refusal import Refusal
 
@@ -87,8 +89,7 @@ def send(
     if not tx.run(SQL.count_sent, book=sender.book, person=sender.id, on=on, most=pack["wallet_daily_transfers"]):
         raise Refusal("wallet.wallet_count_limit", most=pack["wallet_daily_transfers"])
     keep = pack["authoriser_balance_floor"] if source == chart.OWN else 0
-    row = tx.one(SQL.purse, book=sender.book, holder=sender.id, kind=source)
-    most = max(0, row["balance"] - row["frozen"] - max(keep, row["floor"])) if row else 0
+    most = _free(tx, sender, source, keep)
     if fen > most:
         raise Refusal("wallet.below_floor", most=yuan(most))
     ref = refs.mint(sender.book, tx.at)
@@ -115,6 +116,44 @@ def send(
     said = f"{shown(tx, sender)}向您的医保钱包转入 {yuan(fen)} 元，请在 {until} 前接收。"
     outbox.tell(tx, receiver.book, receiver.id, said, ref)
     return ref
+
+
+def give_directly(tx: Tx, library: Library, giver: PersonRef, receiver: PersonRef, relation: str, fen: Fen) -> UUID:
+    """Money straight from one own account to a relative's, where a region has that between employees; the giver's journal.
+
+    Refuses who may not give (aid.*), a region that does not have it, a receiver without an account or not in normal status,
+    another area, and more than is free above the floor. Rule: direct_transfer_between_employees (Nanjing, policy.md 2).
+    """
+    on = business_date(tx.at)
+    pack, enrolment = may_give(tx, library, giver, receiver, relation, on)
+    if not pack["direct_transfer_between_employees"]:
+        raise Refusal("wallet.no_direct", region=pack.name)
+    theirs = enrolment_of(tx, receiver, on)
+    if theirs.base == "resident":
+        raise Refusal("wallet.receiver_has_no_account")
+    if theirs.status != "normal":
+        raise Refusal("aid.member_suspended")
+    if rules.outside_area(pack, theirs.region, enrolment.region):
+        raise Refusal("aid.area_not_open", giver=library.name(enrolment.region), receiver=library.name(theirs.region))
+    kinship_of(tx, giver, receiver, relation, on)
+    if fen <= 0:
+        raise Refusal("money.bad_amount", given=yuan(fen))
+    hold(tx, giver, receiver)
+    open_purse(tx, receiver.book, receiver.id, chart.OWN)
+    most = _free(tx, giver, chart.OWN, pack["authoriser_balance_floor"])
+    if fen > most:
+        raise Refusal("wallet.below_floor", most=yuan(most))
+    out, into = Leg(chart.purse(giver.id, chart.OWN), -fen, "given"), Leg(chart.purse(receiver.id, chart.OWN), fen, "given")
+    legs = {giver.book: [out, into]}
+    if giver.book != receiver.book:
+        legs = {giver.book: [out, Leg(chart.clearing(receiver.book), fen, "clearing")]}
+        legs[receiver.book] = [into, Leg(chart.clearing(giver.book), -fen, "clearing")]
+    journals = {book: post(tx, book, "given", legs[book]) for book in sorted(legs)}
+    audit.write(tx, giver.book, "give_directly", receiver.id, behalf_of=giver.id, detail={"fen": fen})
+    about = journals[giver.book]
+    outbox.tell(tx, giver.book, giver.id, f"您向{RELATIONS[relation]}的个人账户划转 {yuan(fen)} 元。", about)
+    outbox.tell(tx, receiver.book, receiver.id, f"您的{INVERSE[relation]}向您的个人账户划转 {yuan(fen)} 元。", about)
+    return about
 
 
 def accept(tx: Tx, ref: UUID, receiver: PersonRef) -> Transfer:
@@ -162,6 +201,11 @@ def find(tx: Tx, ref: UUID) -> Transfer:
 def incoming(tx: Tx, receiver: PersonRef) -> list[Transfer]:
     """The latest hundred transfers that came to a person, newest first."""
     return [find(tx, row["transfer"]) for row in tx.all(SQL.incoming, book=receiver.book, receiver=receiver.id)]
+
+
+def _free(tx: Tx, owner: PersonRef, kind: int, keep: Fen) -> Fen:
+    row = tx.one(SQL.purse, book=owner.book, holder=owner.id, kind=kind)
+    return max(0, row["balance"] - row["frozen"] - max(keep, row["floor"])) if row else 0
 
 
 def _pack(tx: Tx, library: Library, sender: PersonRef, receiver: PersonRef, relation: str, source: int) -> Pack:

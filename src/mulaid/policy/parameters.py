@@ -484,6 +484,7 @@ PARAMETERS: Mapping[str, Kind] = {
     "pool_transfer_per_month": Kind("count or none", _or_none(_count(1, 31))),
     "pool_members_may_fund": YES_OR_NO,
     "pool_close_online": YES_OR_NO,
+    "direct_transfer_between_employees": YES_OR_NO,
     "dormant_freeze_months": Kind("count or none", _or_none(_count(1, 120))),
     "wallet_mode": Kind("word", _word("none", "transfer", "quota")),
     "wallet_daily_transfers": Kind("count", _count(0, 10)),

@@ -13,8 +13,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from city import SHANGHAI, City
-from mulaid import commands, refs
-from mulaid.db import Actor
+from conftest import Cluster
+from mulaid import commands, jobs, refs
+from mulaid.db import Actor, Database, process_url
 from mulaid.people import activation, application, binding, consent, credential, enrolment, face, family, renewal
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance, Result
@@ -972,6 +973,77 @@ def test_taking_back_a_renewed_consent_ends_the_bond_too(growing: tuple[Relative
     given = city.run(lambda tx: consent.of(tx, home["boy"]))[0]
     city.run(lambda tx: family.withdraw_consent(tx, home["boy"], home["boy"], given.id))
     assert city.run(lambda tx: family.binders(tx, home["boy"])) == []
+
+
+def test_the_worker_closes_what_waited_too_long_and_tells_whose_consent_is_due(
+    growing: tuple[Relatives, UUID], url: str, cluster: Cluster
+) -> None:
+    home, bond = growing
+    city = home.city
+    city.enrols("father", base="retired", region=ELSEWHERE)
+    request = home.asks("mother", "father")
+    city.now = datetime(2026, 4, 2, 12, 0, tzinfo=SHANGHAI)
+    worker = Database(process_url(url, "mulaid_worker", embedded=True), cluster.keys, size=2)
+    told = "select body ->> 'text' as text from outbox where body ->> 'about' = %(b)s and body ->> 'text' like '%%2026-05-01%%'"
+    try:
+        too_early = city.now - timedelta(days=2)
+        assert jobs.tend_families(worker, clock=lambda: too_early) == 1, "the request alone"
+        assert home.sees(request, "mother").state == "lapsed"
+        assert jobs.tend_families(worker, clock=lambda: city.now) == 1
+        assert jobs.tend_families(worker, clock=lambda: city.now + timedelta(days=1)) == 0
+    finally:
+        worker.close()
+    assert len(city.run(lambda tx: tx.all(told, b=str(bond)))) == 2, "both sides, once"
+
+
+def test_a_guardian_without_registered_kinship_speaks_at_the_counter_only(home: Relatives) -> None:
+    city = home.city
+    request = home.asks("father", "child", "grandchild_of_daughter")
+    home.registers(request, "father")
+    home.submits(request, "father")
+    refused_whole(city, "family.no_request", lambda: home.agrees(request, "husband", reader="father"))
+    city.run(lambda tx: binding.to_counter(tx, request, home["father"]))
+    shown = home.letters_of_guardian(request, "husband").hash
+    speaks = lambda who: city.run(lambda tx: binding.consent_at_counter(tx, home.packs, request, home[who], shown))  # noqa: E731
+    refused_whole(city, "family.guardian_consent_required", lambda: speaks("child"))
+    speaks("husband")
+    city.run(lambda tx: binding.approve(tx, home.packs, request))
+    (given,) = city.run(lambda tx: consent.of(tx, home["child"]))
+    assert (given.giver, given.capacity) == (home["husband"].id, "guardian")
+
+
+def test_a_bond_outlives_the_insurance_and_can_still_be_ended(home: Relatives) -> None:
+    city = home.city
+    bond = home.binds("daughter", "father")
+    city.run(lambda tx: tx.run("update enrolment set valid_to = '2026-03-01' where person = %(id)s", id=home["father"].id))
+    refused("people.not_enrolled", lambda: city.shows_code("father", "daughter"))
+    city.run(lambda tx: family.part(tx, home.packs, bond, home["daughter"]))
+    assert city.run(lambda tx: family.members(tx, home["daughter"])) == []
+
+
+def test_the_pages_role_may_do_all_of_it(home: Relatives, url: str, cluster: Cluster) -> None:
+    """From asking to ending with the rights of the web's role."""
+    city = home.city
+    web = Database(process_url(url, "mulaid_web", embedded=True), cluster.keys, size=2)
+    owner, city.db = city.db, web
+    try:
+        bond = home.binds("daughter", "father")
+        city.run(lambda tx: family.change(tx, home.packs, bond, home["daughter"], label="爸爸", relation="sibling"))
+        city.run(lambda tx: family.allow_reading(tx, bond, home["father"], False))
+        city.shows_code("father", "daughter")
+        city.run(lambda tx: activation.freeze(tx, home["father"], home["daughter"], "丢了"))
+        city.run(lambda tx: activation.thaw(tx, home["father"], home["father"]))
+        city.run(lambda tx: family.part(tx, home.packs, bond, home["father"]))
+        request = asks_by_birth(home, "daughter")
+        answers(home, request, "daughter", born_to(home, "daughter"))
+        city.run(lambda tx: binding.confirm_birth(tx, home.packs, request, home["daughter"]))
+        assert home.shows_face(request, "daughter") == "bound"
+        city.run(lambda tx: activation.activate_young(tx, home.packs, home["daughter"], home["child"]))
+        (given,) = city.run(lambda tx: consent.of(tx, home["child"]))
+        city.run(lambda tx: family.withdraw_consent(tx, home["child"], home["daughter"], given.id))
+    finally:
+        city.db = owner
+        web.close()
 
 
 # Seeing, changing, ending

@@ -337,7 +337,17 @@ RUN_BY: dict[tuple[str, str], set[str]] = {
         "overdue",
         "books_overdue",
     },
-    ("worker", "people/family.sql"): {"lapsing", "lock_request", "set_request", "bonds_due", "end_bond", "end_given"},
+    ("worker", "people/family.sql"): {
+        "lapsing",
+        "lock_request",
+        "set_request",
+        "end_bond",
+        "end_given",
+        "books_lapsing",
+        "books_to_remind",
+        "to_remind",
+        "reminded",
+    },
     **{("web", file): set(statements.by_name) for file, statements in FILES_OF.items() if file.startswith("web/")},
 }
 """Which process runs which statement; what is in no list is run by the owner: loading, and the counter to come."""

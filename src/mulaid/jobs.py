@@ -22,7 +22,7 @@ from mulaid.money import yuan
 from mulaid.outside.messages import Messages, SandboxMessages, messages_for
 from mulaid.outside.sms import NotSent, Sms
 from mulaid.outside.storage import Storage, storage_for
-from mulaid.people import endings, phone, remit, wallet
+from mulaid.people import binding, endings, phone, remit, renewal, wallet
 from mulaid.policy.pack import Library, library
 from mulaid.refusal import Refusal
 from mulaid.settings import Settings
@@ -71,6 +71,11 @@ def build(settings: Settings, keys: Keys) -> procrastinate.App:
     def return_transfers(timestamp: int) -> None:
         return_overdue(db)
 
+    @app.periodic(cron="20 * * * *")
+    @app.task(name="families", queueing_lock="families", pass_context=False)
+    def look_at_families(timestamp: int) -> None:
+        tend_families(db)
+
     @app.periodic(cron="10 17 * * *")
     @app.task(name="relations", queueing_lock="relations", pass_context=False)
     def walk_relations(timestamp: int) -> None:
@@ -115,6 +120,19 @@ def credit_everybody(
         left_out.update(came.left_out)
         tell(f"{month:%Y-%m}: book {place} of {len(books)}, {people} people, {yuan(fen)} yuan")
     return Came(0, people, fen, dict(left_out), done=True)
+
+
+def tend_families(db: Database, *, clock: Clock = wall_clock) -> int:
+    """Close requests to bind whose time is over, and tell families whose consent is due soon; how many of both."""
+    today = business_date(clock())
+    with db.reading(clock(), BY) as tx:
+        works = [partial(binding.lapse, book=book) for book in binding.books_lapsing(tx)]
+        works += [partial(renewal.remind, book=book, on=today) for book in renewal.books_to_remind(tx, today)]
+    done = 0
+    for work in works:
+        while came := int(_batch(db, work, clock)):
+            done += came
+    return done
 
 
 def look_at_relations(db: Database, packs: Library, *, clock: Clock = wall_clock) -> int:

@@ -291,7 +291,9 @@ def populate(tx: Tx, city: City, packs: Library) -> None:
     for quota in city.quotas:
         wallet.freeze(tx, packs, refs[quota.giver], refs[quota.receiver], quota.relation, quota.quota)
     for bond in city.bonds:
-        family.bind(tx, refs[bond.member], refs[bond.binder], bond.relation)
+        born = city.people[bond.member].born
+        due = family.next_consent(family.pack_of(tx, packs, refs[bond.member]), born, business_date(tx.at))
+        family.bind(tx, refs[bond.member], refs[bond.binder], bond.relation, family.Basis(Assurance.SANDBOX, due))
 
 
 def add_place(tx: Tx, place: Place) -> None:

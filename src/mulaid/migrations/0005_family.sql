@@ -4,11 +4,13 @@ set local search_path = mulaid, public;
 -- What a bond rests on, and what the two sides have said since.
 -- assurance: how the member's own word was proved; none for the young, whose guardian speaks.
 -- consent_due: the day from which consent must have been given anew; showing codes and reading costs stop there until it is.
+-- reminded: for which of those days the two sides were told beforehand.
 -- suspended_at: a dispute keeps the bond from being used without ending it.
 alter table family_bond
     add column assurance     text    not null default 'none'
         check (assurance in ('none', 'sandbox', 'counter_clerk', 'liveness_authority', 'national_netid')),
     add column consent_due   date,
+    add column reminded      date,
     add column may_read      boolean not null default true,
     add column label         bytea,
     add column channel       text    not null default '',

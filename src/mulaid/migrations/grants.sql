@@ -77,7 +77,7 @@ grant update (after, people, fen, left_out, done_at) on mulaid.walk to mulaid_wo
 -- Family accounts: people act for themselves and each other in the web; the worker closes what has waited too long.
 grant insert on mulaid.family_bond, mulaid.family_given, mulaid.family_turn, mulaid.family_request, mulaid.family_invited,
     mulaid.family_paper, mulaid.family_use, mulaid.consent, mulaid.credential, mulaid.face_check to mulaid_web;
-grant update (ended_at, ended_by, ended_because, version, label, relation, may_read, suspended_at, consent_due, assurance)
+grant update (ended_at, ended_by, ended_because, version, label, relation, may_read, suspended_at, consent_due, assurance, reminded)
     on mulaid.family_bond to mulaid_web, mulaid_worker;
 grant update (ended_at, relation, role) on mulaid.family_given to mulaid_web, mulaid_worker;
 grant update (turn) on mulaid.family_turn to mulaid_web;

@@ -225,9 +225,9 @@ def letters(tx: Tx, library: Library, request: UUID, reader: PersonRef) -> tuple
     return ()
 
 
-def guardian_letter(tx: Tx, library: Library, request: UUID, guardian: PersonRef) -> consent.Letter:
-    """What a guardian at the counter is shown, whatever the request waits for."""
-    return _agreement(tx, library, visible(tx, library, request, guardian), guardian)
+def guardian_letter(tx: Tx, library: Library, request: UUID, speaker: PersonRef) -> consent.Letter:
+    """What a guardian, or a member of 14 or 15, is shown at the counter."""
+    return _agreement(tx, library, row_of(tx, request), speaker)
 
 
 def submit(tx: Tx, library: Library, request: UUID, binder: PersonRef, agreed: str, papers: Mapping[str, Sequence[UUID]]) -> str:
@@ -324,6 +324,11 @@ def withdraw(tx: Tx, request: UUID, binder: PersonRef) -> None:
     close(tx, row, WITHDRAWN, why="withdrawn")
 
 
+def books_lapsing(tx: Tx) -> list[int]:
+    """The books in which a request's time is over."""
+    return [row["book"] for row in tx.all(SQL.books_lapsing, at=tx.at)]
+
+
 def lapse(tx: Tx, book: int, most: int = 100) -> int:
     """Close the open requests of a book whose time is over; the number closed. What waits for the agency does not lapse."""
     rows = [tx.one(SQL.lock_request, book=book, id=row["id"]) for row in tx.all(SQL.lapsing, book=book, at=tx.at, most=most)]
@@ -339,16 +344,19 @@ def lapse(tx: Tx, book: int, most: int = 100) -> int:
 def approve(tx: Tx, library: Library, request: UUID, *, seen: bool = False) -> UUID:
     """The agency finds the papers right; the bond. `seen`: the clerk has seen the member (or the mother) with the ID card.
 
-    Refuses family.guardian_consent_required for a member under 14 without a guardian's consent on record, face_check_required for
-    one of 16 or more who was neither seen nor checked, and every limit; then the request stays in review.
+    Refuses family.guardian_consent_required for a member under 14 without a guardian's consent on record (for one of 14 or 15 who
+    was not seen: without anybody's), face_check_required for one of 16 or more who was neither seen nor checked, and every limit;
+    then the request stays in review.
     """
     row = held(tx, request)
     in_state(tx, row, REVIEW)
     member, age = member_of(row), age_of(tx, member_of(row))
     pack = family.pack_of(tx, library, member)
-    if age < pack["guardian_consent_below_age_years"] and not _consented(tx, row):
-        raise Refusal("family.guardian_consent_required", age=pack["guardian_consent_below_age_years"])
-    if age >= pack["face_check_min_age_years"] and row["face"] is None and not seen:
+    child, grown = pack["guardian_consent_below_age_years"], pack["face_check_min_age_years"]
+    speaks = age < child or (age < grown and not seen)
+    if speaks and not _consented(tx, row):
+        raise Refusal("family.guardian_consent_required", age=child if age < child else grown)
+    if age >= grown and row["face"] is None and not seen:
         raise Refusal("family.face_check_required")
     if seen and row["face"] is None:
         row = {**row, "assurance": Assurance.COUNTER_CLERK}
@@ -357,12 +365,15 @@ def approve(tx: Tx, library: Library, request: UUID, *, seen: bool = False) -> U
     return bond
 
 
-def consent_at_counter(tx: Tx, library: Library, request: UUID, guardian: PersonRef, agreed: str) -> None:
-    """A guardian who stands at the counter agrees for a member under 16, while the request is in review."""
+def consent_at_counter(tx: Tx, library: Library, request: UUID, speaker: PersonRef, agreed: str) -> None:
+    """Who stands at the counter agrees for a member under 16, while the request is in review.
+
+    The clerk has seen papers of the guardianship, so it need not be registered. Refuses a member under 14 who speaks alone.
+    """
     row = held(tx, request)
     in_state(tx, row, REVIEW)
-    capacity = _capacity(tx, library, row, guardian)
-    given = consent.give(tx, member_of(row), guardian, capacity, _agreement(tx, library, row, guardian), agreed, about=row["id"])
+    capacity = _capacity(tx, library, row, speaker) if speaker == member_of(row) else consent.GUARDIAN
+    given = consent.give(tx, member_of(row), speaker, capacity, _agreement(tx, library, row, speaker), agreed, about=row["id"])
     store(tx, {**row, "consent": given})
 
 

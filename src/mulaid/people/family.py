@@ -459,9 +459,12 @@ def _binder(row: Row) -> PersonRef:
 
 
 def pack_of(tx: Tx, library: Library, ref: PersonRef) -> Pack:
-    """The rules of a person's own area today; refuses a person who is not enrolled."""
+    """The rules of a person's last area, today's: a bond outlives an insurance. Refuses who never had one."""
     today = business_date(tx.at)
-    return library.in_force(enrolment.enrolled(tx, ref, today).region, today)
+    row = tx.one(SQL.last_area, book=ref.book, person=ref.id, on=today)
+    if row is None:
+        raise Refusal("people.not_enrolled", fact=today.isoformat())
+    return library.in_force(row["region"], today)
 
 
 def _halted(tx: Tx, row: Row) -> str:

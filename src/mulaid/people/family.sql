@@ -242,6 +242,29 @@ select e.region, e.status, p.died_on from enrolment e join person p on p.book = 
 where e.book = %(book)s and e.person = %(person)s and e.valid_from <= %(on)s and (e.valid_to is null or e.valid_to >= %(on)s)
 order by e.valid_from desc limit 1
 
+-- last_area --
+-- Where a person is or was last enrolled.
+select region from enrolment where book = %(book)s and person = %(person)s and valid_from <= %(on)s order by valid_from desc limit 1
+
+-- books_lapsing --
+-- Books with open requests whose time is over.
+select distinct book from family_request
+where state in ('asked', 'found', 'papers', 'consent', 'face') and lapses_at <= %(at)s
+
+-- books_to_remind --
+-- Books with bonds whose consent is to be asked anew by a day and whose people were not told yet.
+select distinct book from family_bond where ended_at is null and consent_due <= %(until)s and reminded is distinct from consent_due
+
+-- to_remind --
+-- Those bonds of one book.
+select id, member, binder, consent_due from family_bond
+where book = %(book)s and ended_at is null and consent_due <= %(until)s and reminded is distinct from consent_due
+order by consent_due, id limit %(most)s
+
+-- reminded --
+-- They were told.
+update family_bond set reminded = consent_due where book = %(book)s and id = %(id)s and reminded is distinct from consent_due
+
 -- document --
 -- Who has a paper.
 select book, person from person_by_document where blind = %(blind)s

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from uuid import UUID
 
-from mulaid import refs
+from mulaid import outbox, refs
 from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.people import consent, enrolment, face, family, identity
@@ -15,6 +16,8 @@ from mulaid.people.face import Assurance, FaceRequest
 from mulaid.people.family import SQL
 from mulaid.policy.pack import Library, Pack
 from mulaid.refusal import Refusal
+
+BEFOREHAND = timedelta(days=30)
 
 
 def letter(tx: Tx, library: Library, bond: UUID, reader: PersonRef) -> consent.Letter:
@@ -64,6 +67,25 @@ def renew_at_counter(tx: Tx, library: Library, bond: UUID, agreed: str) -> None:
     if seen.consent_due is None or age_of(tx, member) < pack["guardian_consent_below_age_years"]:
         raise Refusal("family.not_due")
     _renewed(tx, pack, seen, Assurance.COUNTER_CLERK, agreed)
+
+
+def books_to_remind(tx: Tx, on: date) -> list[int]:
+    """The books in which somebody has to be told."""
+    return [row["book"] for row in tx.all(SQL.books_to_remind, until=on + BEFOREHAND)]
+
+
+def remind(tx: Tx, book: int, on: date, most: int = 100) -> int:
+    """Tell both sides of a book's bonds whose consent is due within thirty days, once for each birthday; the number told."""
+    rows = tx.all(SQL.to_remind, book=book, until=on + BEFOREHAND, most=most)
+    for row in rows:
+        if tx.run(SQL.reminded, book=book, id=row["id"]):
+            shown = enrolment.person(tx, PersonRef(book, row["member"])).shown
+            until = f"{row['consent_due']:%Y-%m-%d}"
+            mine = f"从 {until} 起，家人代您出示医保码要您本人重新同意，请在“谁能出示我的码”里办理。"
+            theirs = f"从 {until} 起，为{shown}出示医保码要 TA 本人重新同意，请提前在 TA 的手机上或窗口办理。"
+            outbox.tell(tx, book, row["member"], mine, row["id"])
+            outbox.tell(tx, refs.book_of(row["binder"]), row["binder"], theirs, row["id"])
+    return len(rows)
 
 
 def _renewed(tx: Tx, pack: Pack, seen: family.Bond, assurance: Assurance, agreed: str) -> None:

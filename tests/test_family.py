@@ -21,6 +21,7 @@ from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance, Result
 from mulaid.people.family import Basis, Limits
 from mulaid.people.kinship import BirthQuestion, BirthRecord, Kinship
+from mulaid.policy import channels
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
 from relatives import REGISTER_PAGES, Relatives, packs_with, refused, refused_whole, tables
@@ -673,6 +674,30 @@ def test_a_route_or_relation_that_is_closed(home: Relatives, tmp_path: Path) -> 
     refused_whole(home.city, "family.route_closed", lambda: home.asks("daughter", "father", limits=closed))
 
 
+def test_a_channel_has_its_own_papers_patience_and_doubts(home: Relatives) -> None:
+    """Everything about binding that a channel may say for itself, kept with the request."""
+    city = home.city
+    own = {
+        "family_account_required_documents": {"id_number": frozenset({"id_card"})},
+        "family_account_request_days": 1,
+        "family_account_unconfirmed_kinship": "review",
+        "family_account_relations": frozenset({"parent"}),
+    }
+    refused_whole(city, "family.relation_not_eligible", lambda: home.asks("daughter", "father", "sibling", limits=own))
+    request = home.asks("daughter", "father", limits=own)
+    home.registers(request, "daughter", Kinship.UNKNOWN)
+    seen = home.sees(request, "daughter")
+    assert (seen.needs, seen.lapses_at) == ({"id_card": 1}, city.now + timedelta(days=1))
+    agreed = "a channel without a promise asks for none"
+    assert home.submits(request, "daughter", {"id_card": [uuid4()]}, agreed) == "face"
+    assert home.shows_face(request, "daughter") == "review"
+
+
+@pytest.mark.parametrize("channel", sorted(channels.channels()))
+def test_what_the_channels_say_can_be_bound_by(home: Relatives, channel: str) -> None:
+    home.binds("daughter", "father", limits=channels.limits(channel))
+
+
 def test_papers_are_asked_for_by_name(home: Relatives) -> None:
     city = home.city
     request = home.asks("daughter", "father")
@@ -865,13 +890,13 @@ def test_a_frozen_credential_shows_and_reads_nothing(home: Relatives) -> None:
     home.binds("daughter", "father")
     digits = city.shows_code("father", "daughter")
     token = city.run(lambda tx: credential.decode(tx, digits, "H1", "001", pharmacy=False)).token
-    fresh = city.shows_code("father")
+    shown, shown_for = city.shows_code("father"), city.shows_code("father", "daughter")
     city.run(lambda tx: activation.freeze(tx, home["father"], home["daughter"], "手机丢了"))
     refused_whole(city, "credential.frozen", lambda: city.shows_code("father"))
     refused_whole(city, "credential.frozen", lambda: city.shows_code("father", "daughter"))
-    refused_whole(
-        city, "credential.frozen", lambda: city.run(lambda tx: credential.decode(tx, fresh, "H1", "001", pharmacy=False))
-    )
+    read = lambda code: city.run(lambda tx: credential.decode(tx, code, "H1", "001", pharmacy=False))  # noqa: E731
+    refused_whole(city, "credential.bad_code", lambda: read(shown))
+    refused_whole(city, "credential.frozen", lambda: read(shown_for))
     refused_whole(city, "credential.frozen", lambda: city.run(lambda tx: credential.holder(tx, token, "H1")))
     refused("credential.not_active", lambda: city.run(lambda tx: activation.freeze(tx, home["father"], None, "again")))
     refused("credential.not_bound", lambda: city.run(lambda tx: activation.thaw(tx, home["father"], home["daughter"])))

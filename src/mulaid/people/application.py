@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from mulaid import audit, outbox, refs
@@ -14,7 +15,7 @@ from mulaid.people import enrolment, family, identity, kinship
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.family import SQL
 from mulaid.people.kinship import Kinship
-from mulaid.policy.pack import Library
+from mulaid.policy.pack import Library, Pack
 from mulaid.refusal import Refusal
 
 ASKED, FOUND, PAPERS, CONSENT, FACE, REVIEW = "asked", "found", "papers", "consent", "face", "review"
@@ -67,9 +68,15 @@ class Request:
     bond: UUID | None
 
 
+def value(pack: Pack, overrides: Mapping[str, Any] | None, parameter: str) -> Any:
+    """A value of the area, unless the channel has its own."""
+    return overrides[parameter] if overrides and parameter in overrides else pack[parameter]
+
+
 def required(tx: Tx, library: Library, row: Row) -> Mapping[str, int]:
     """The papers of a route, with the pictures each has at least; the promise is made here and needs none."""
-    named = family.pack_of(tx, library, binder_of(row))["family_account_required_documents"].get(row["route"], frozenset())
+    by_route = value(family.pack_of(tx, library, binder_of(row)), row["limits"], "family_account_required_documents")
+    named = by_route.get(row["route"], ())
     return {paper: PAGES.get(paper, 1) for paper in sorted(named)}
 
 

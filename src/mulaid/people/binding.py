@@ -49,6 +49,7 @@ from mulaid.people.application import (
     row_of,
     seen,
     store,
+    value,
     visible,
 )
 from mulaid.people.enrolment import Person, PersonRef
@@ -104,7 +105,7 @@ def ask(
     Refuses family.route_closed, relation_not_eligible, not_matched, oneself, not_enrolled, asked_already, and every limit.
     """
     pack = _opened(tx, library, binder, claim.route, overrides)
-    if claim.relation not in pack["family_account_relations"]:
+    if claim.relation not in value(pack, overrides, "family_account_relations"):
         raise Refusal("family.relation_not_eligible", region=pack.name)
     member = _matched(tx, claim, allow_test_area)
     if member == binder:
@@ -438,7 +439,7 @@ def _advance(tx: Tx, library: Library, row: Row) -> str:
 def _doubt(pack: Pack, row: Row, young: bool) -> str:
     if row["kinship"] == Kinship.CONTRADICTED:
         return "contradicted"
-    rule = pack["family_account_unconfirmed_kinship"]
+    rule = value(pack, row["limits"], "family_account_unconfirmed_kinship")
     doubtful = rule == "review" or (rule == "review_minors" and young)
     return "kinship" if row["kinship"] == Kinship.UNKNOWN and doubtful else ""
 
@@ -472,8 +473,7 @@ def _consented(tx: Tx, row: Row) -> bool:
 
 def _opened(tx: Tx, library: Library, binder: PersonRef, route: str, overrides: Mapping[str, Any] | None) -> Pack:
     pack = _insured(tx, library, binder)
-    routes = (overrides or {}).get("family_account_binding_routes", pack["family_account_binding_routes"])
-    if route not in routes:
+    if route not in value(pack, overrides, "family_account_binding_routes"):
         raise Refusal("family.route_closed")
     return pack
 
@@ -544,7 +544,7 @@ def _add(
         limits=Json(_plain(overrides or {})),
         channel=tx.by.channel,
         at=tx.at,
-        lapses_at=tx.at + timedelta(days=pack["family_account_request_days"]),
+        lapses_at=tx.at + timedelta(days=value(pack, overrides, "family_account_request_days")),
     )
     if not made:
         raise Refusal("family.asked_already")
@@ -636,5 +636,8 @@ def _birth(tx: Tx, row: Row) -> dict[str, Any]:
     return kept
 
 
-def _plain(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in overrides.items()}
+def _plain(given: Any) -> Any:
+    """A channel's values as JSON: sets of words as lists."""
+    if isinstance(given, Mapping):
+        return {name: _plain(item) for name, item in given.items()}
+    return sorted(given) if isinstance(given, frozenset) else given

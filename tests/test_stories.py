@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
 from city import City
+from mulaid.calendar import SHANGHAI
+from mulaid.people import enrolment
+from mulaid.people.enrolment import Enrolment
 
 
 def test_a_daughter_pays_after_her_fathers_own_account(city: City) -> None:
@@ -113,4 +118,23 @@ def test_a_repeated_take_back_answers_the_same(city: City) -> None:
     data = {"data": {"psn_no": bill["psn_no"], "omsgid": "LOST", "oinfno": "2207"}}
     assert city.send("2601", data, msgid="BACK") == city.send("2601", data, msgid="BACK")
     assert city.holds("father") == "60.00"
+    city.books_balance()
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["always there", "moved there"])
+def test_in_shanghai_the_years_sums_begin_anew_in_july(city: City, moved: bool) -> None:
+    """500 a year come before the fund, once from July to June, also for somebody whose book is of another area."""
+    city.run(lambda tx: city.opens(tx, "S1", "上海二院", 1, "310000", "L2"))
+    father = city.enrols("father", region="420100" if moved else "310000")
+    if moved:
+        city.run(lambda tx: enrolment.enrol(tx, father, Enrolment("310", "310000", "active"), date(2026, 1, 1)))
+    funds = []
+    for month, day in ((1, 5), (6, 30), (7, 1), (7, 2)):
+        city.now = datetime(2026, month, day, 10, 0, tzinfo=SHANGHAI)
+        funds.append(str(city.pays("father", [("A", "600.00")], at="S1")["hifp_pay"]))
+    assert funds == ["75.00", "450.00", "75.00", "450.00"]
+    years = city.run(
+        lambda tx: tx.all("select year, deductible from insured_year where person = %(p)s order by year", p=father.id)
+    )
+    assert [(row["year"], row["deductible"]) for row in years] == [(2025, 500_00), (2026, 500_00)]
     city.books_balance()

@@ -14,7 +14,7 @@ from importlib import resources
 from typing import Any
 
 from mulaid import commands
-from mulaid.calendar import SHANGHAI, Clock, business_date, wall_clock
+from mulaid.calendar import SHANGHAI, Clock, business_date, wall_clock, year_start
 from mulaid.client import Connection
 from mulaid.crypto import Keys
 from mulaid.db import Actor, Database, Statements, Tx
@@ -342,7 +342,8 @@ def settle_in(tx: Tx, person: Resident) -> PersonRef:
             credit(tx, ref, region, chart.CURRENT_YEAR, person.current_year)
     if person.spent:
         sums = {name: person.spent.get(name, 0) for name in ("in_policy", "fund", "supplement", "deductible")}
-        enrolment.bring_sums(tx, ref, business_date(tx.at).year, **sums)
+        begins = library().in_force(region, business_date(tx.at))["medical_year_start"]
+        enrolment.bring_sums(tx, ref, year_start(business_date(tx.at), begins).year, **sums)
     return ref
 
 

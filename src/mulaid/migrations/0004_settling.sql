@@ -28,7 +28,7 @@ $$;
 create function settlement_gather(
     p_home integer, p_door text, p_caller text, p_key text,
     p_book integer, p_person uuid, p_visit uuid, p_batch text, p_institution text, p_on date,
-    p_token bytea, p_at timestamptz, p_lock boolean, p_area text,
+    p_token bytea, p_at timestamptz, p_lock boolean, p_area text, p_year_begins text,
     out stored boolean, out nonce text, out problem text, out problem_fact text,
     out service_date date, out year smallint, out portions text, out givers text, out wallets text,
     out frozen bigint, out wallet bigint, out wallet_no bigint, out household uuid, out household_book integer, out household_seat uuid,
@@ -83,7 +83,8 @@ begin
         end if;
         presenter := t.presenter; chosen := coalesce(t.chosen, chosen);
     end if;
-    year := extract(year from service_date);
+    -- A year is named after the calendar year it begins in; the caller says on which month and day (`mm-dd`) it does.
+    year := extract(year from service_date) - case when to_char(service_date, 'MM-DD') < p_year_begins then 1 else 0 end;
     if p_lock then
         perform 1 from mulaid.insured_year x
           where x.book = p_book and x.person = p_person and x.year = settlement_gather.year for update;

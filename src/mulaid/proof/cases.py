@@ -23,7 +23,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from mulaid import commands, refs, schema
-from mulaid.calendar import SHANGHAI, business_date
+from mulaid.calendar import SHANGHAI, business_date, year_start
 from mulaid.client import ID_CARD, Certificate, Client, Connection, Info, Line, NoAnswer, Refused
 from mulaid.crypto import Keys
 from mulaid.db import Actor, Database, Statements, Tx, process_url
@@ -263,7 +263,7 @@ class _Town:
         enrolment.bring_sums(
             tx,
             patient,
-            case.on.year,
+            year_start(case.on, library().in_force(given.region, case.on)["medical_year_start"]).year,
             in_policy=year.in_policy,
             fund=year.fund,
             supplement=year.supplement,

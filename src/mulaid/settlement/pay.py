@@ -20,7 +20,7 @@ from mulaid.db import Call, Row, Tx
 from mulaid.kept import Kept
 from mulaid.ledger import chart
 from mulaid.money import Fen, yuan
-from mulaid.people.enrolment import PersonRef
+from mulaid.people.enrolment import BUCKETS, PersonRef
 from mulaid.policy import facts as fact
 from mulaid.policy import split
 from mulaid.policy.facts import Facts, Giver, Portion, Wallet
@@ -31,7 +31,7 @@ from mulaid.settlement.visit import SQL, Institution, SplitLine, store_lines
 
 Key = tuple[int, str, str, str]
 COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
-GATHER, RECORD = Call("settlement_gather", 14), Call("settlement_record", 56)
+GATHER, RECORD = Call("settlement_gather", 15), Call("settlement_record", 56)
 ORDER_BY_BALANCE = "balance_desc_name"
 RESIDENT_SERIOUS = "390200"
 OWN_WALLET = "own"
@@ -202,8 +202,28 @@ Present = Callable[[Settled], str]
 
 def gather(tx: Tx, bill: Bill, key: Key | None, *, nonce: str | None = None, lock: bool) -> Gathered:
     """One call: the stored answer of a repeated key, or every fact. Refuses what the facts forbid, and a used nonce."""
+    begins = _year_begins(bill, f"{bill.person.book // BUCKETS:04d}00", business_date(tx.at))
+    found = _found(tx, bill, key, lock, begins)
+    if found.region and (there := _year_begins(bill, found.region, date.fromisoformat(found.service_date))) != begins:
+        found = _found(tx, bill, key, lock, there)  # moved to where years begin on another day since the book was given
+    if found.problem:
+        told = found.problem_fact or ""
+        if found.problem == "settlement.already":
+            told = refs.show(refs.SETTLEMENT, UUID(told))
+        raise Refusal(found.problem, fact=told)
+    if found.stored == "t":
+        assert key is not None, "only a key can have been answered"
+        if nonce is not None and nonce == found.nonce:
+            raise Refusal("auth.replayed")
+        return Gathered(kept.find(tx, *key))
+    givers, guards = _givers(bill, found)
+    wallets, held = _wallets(bill, found)
+    return Gathered(None, found, _facts(bill, found, givers, wallets), guards | held)
+
+
+def _found(tx: Tx, bill: Bill, key: Key | None, lock: bool, begins: str) -> Found:
     home, door, caller, name = key or (None, None, None, None)
-    found = Found(
+    return Found(
         *tx.call(
             GATHER,
             (
@@ -221,22 +241,16 @@ def gather(tx: Tx, bill: Bill, key: Key | None, *, nonce: str | None = None, loc
                 tx.at.isoformat(),
                 "t" if lock else "f",
                 bill.institution.region,
+                begins,
             ),
         )
     )
-    if found.problem:
-        told = found.problem_fact or ""
-        if found.problem == "settlement.already":
-            told = refs.show(refs.SETTLEMENT, UUID(told))
-        raise Refusal(found.problem, fact=told)
-    if found.stored == "t":
-        assert key is not None, "only a key can have been answered"
-        if nonce is not None and nonce == found.nonce:
-            raise Refusal("auth.replayed")
-        return Gathered(kept.find(tx, *key))
-    givers, guards = _givers(bill, found)
-    wallets, held = _wallets(bill, found)
-    return Gathered(None, found, _facts(bill, found, givers, wallets), guards | held)
+
+
+def _year_begins(bill: Bill, region: str, on: date) -> str:
+    """The month and day, `mm-dd`, on which the year's sums begin anew."""
+    month, day = bill.library.in_force(region, on)["medical_year_start"]
+    return f"{month:02d}-{day:02d}"
 
 
 def _facts(bill: Bill, found: Found, givers: tuple[Giver, ...], wallets: tuple[Wallet, ...]) -> Facts:

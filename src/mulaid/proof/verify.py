@@ -68,6 +68,7 @@ def bills(tx: Tx) -> Iterator[tuple[str, Facts]]:
         after = FIRST
         while rows := tx.all(SQL.decisions, book=book, after=after):
             yield from ((str(row["person"]), fact.read(row["facts"])) for row in rows if row["refunded_by"] is None)
+            after = rows[-1]["id"]
 
 
 def premiums_that_differ(tx: Tx) -> Iterator[str]:

@@ -284,6 +284,13 @@ def bench(arguments: argparse.Namespace) -> int:
     return run(say, rounds=arguments.rounds, seconds=arguments.seconds, clients=arguments.clients, profile=arguments.profile)
 
 
+def bench_credit(arguments: argparse.Namespace) -> int:
+    """measure how fast a month is credited to a population, on a scratch PostgreSQL"""
+    from mulaid.proof.payday import run
+
+    return run(say, arguments.people)
+
+
 def parser() -> argparse.ArgumentParser:
     """Every command with its help."""
     whole = argparse.ArgumentParser(prog="mulaid", description="Whose money is charged, and by which rule?")
@@ -343,6 +350,7 @@ def parser() -> argparse.ArgumentParser:
     trying.add_argument("packs", type=Path, help="a pack.toml's folder, or a folder of such, in place of what is in force")
     trying.add_argument("--bills", type=Path, metavar="FILE", help="JSON lines of person and facts (else: settlements here)")
     trying.add_argument("--json", action="store_true")
+    add(commands, "bench-credit", bench_credit).add_argument("--people", type=int, default=100_000)
     measuring = add(commands, "bench", bench)
     measuring.add_argument("--rounds", type=int, default=5)
     measuring.add_argument("--seconds", type=float, default=6.0)

@@ -32,7 +32,7 @@ Row = tuple[int, UUID, str, str]
 
 
 def run(say: Say, people: int) -> int:
-    """Credit the present month to so many made-up people on a scratch PostgreSQL with fsync on; exit code 1 when a book is wrong."""
+    """Credit two months to so many made-up people on a scratch PostgreSQL with fsync on; exit code 1 when a book is wrong."""
     folder = Path(tempfile.mkdtemp(prefix="mulaid-payday-"))
     folder.chmod(0o711)
     try:
@@ -55,9 +55,7 @@ def _measure(say: Say, url: str, keys: Keys, people: int) -> int:
             came = jobs.credit_everybody(db, library(), month, lambda text: None)
             took, ours = time.monotonic() - since, time.process_time() - used
             say(f"{what}: {came.people} people, {yuan(came.fen)} yuan in {took:.1f} s: {came.people / took:.0f} people a second")
-            say(
-                f"  of it {ours:.1f} s of this program's processor time, the rest PostgreSQL's; left out: {came.left_out or 'nobody'}"
-            )
+            say(f"  of it {ours:.1f} s of this program's processor time; left out: {came.left_out or 'nobody'}")
             since = time.monotonic()
             again = jobs.credit_everybody(db, library(), month, lambda text: None, again=True)
             say(f"  over everybody once more: {time.monotonic() - since:.1f} s, {again.people - came.people} people credited")

@@ -17,14 +17,14 @@ from mulaid.commands import Key
 from mulaid.db import Tx
 from mulaid.ledger import chart, statement
 from mulaid.money import parse_yuan, yuan
-from mulaid.people import aid, enrolment, standing
+from mulaid.people import aid, enrolment, household, standing
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy import premium as law
 from mulaid.policy.facts import Giver
 from mulaid.policy.pack import Pack, library
 from mulaid.policy.premium import Premium
 from mulaid.refusal import Refusal
-from mulaid.settlement import premium
+from mulaid.settlement import costs, premium
 from mulaid.settlement.premium import Order, Paid
 from test_enrolment import resident_until
 
@@ -322,6 +322,30 @@ def test_shanxi_keeps_a_thousand(city: City) -> None:
     city.credits("payer", "0.01")
     assert pays(city, "payer", "mother").account == 40_000
     assert city.holds("payer") == "1000.00"
+
+
+def test_a_fujian_household_pays_for_its_members_from_the_pool(city: City) -> None:
+    """Where money is put together first, premiums come from the pool: a member's by any member, nobody else's (F108)."""
+    city.now = WINDOW
+    head = city.enrols("payer", "5200", region="350200")
+    city.enrols("brother", "5000", region="350200")
+    child = resident_until(city, "child", date(2026, 12, 31), region="350200")
+    resident_until(city, "stranger", date(2026, 12, 31), region="350200")
+    pool = city.run(lambda tx: household.open_household(tx, library(), head))
+    city.run(lambda tx: household.add_member(tx, library(), pool, head, child, "child"))
+    city.run(lambda tx: household.transfer(tx, library(), pool, head, parse_yuan("500")))
+    refused("premium.not_drawn_here", city, lambda: pays(city, "payer", "stranger"))
+    refused("premium.not_drawn_here", city, lambda: pays(city, "brother", "child"))
+    paid = pays(city, "payer", "child")
+    assert paid.lines[-1].text == "从家庭账户（户主王*）缴 400.00 元，缴后还剩 100.00 元"
+    assert city.holds("payer") == "4700.00", "the own account is not touched"
+    assert city.run(lambda tx: household.find(tx, pool)).balance == parse_yuan("100")
+    assert city.run(lambda tx: costs.given(tx, head, 2026)) == []
+    refused("premium.premium_insufficient", city, lambda: pays(city, "payer", "child", year=2026))
+    city.books_balance()
+    gives_back(city, paid.id, head)
+    assert city.run(lambda tx: household.find(tx, pool)).balance == parse_yuan("500")
+    city.books_balance()
 
 
 # Books, keys, races

@@ -46,7 +46,8 @@ class Premium:
     """What the decision rests on. `age` is the insured person's on the insured year's first day; `stated` what an insurer asks.
 
     `account` and `frozen` are the payer's own account (its prior-years part where accounts are parted). `giver` is the
-    authorisation by which a relative's account pays, None when the payer is the insured.
+    authorisation by which a relative's account pays, None when the payer is the insured. With `pool` (its head's masked name) the
+    money is the household's, of which payer and insured are members.
     """
 
     on: date
@@ -62,6 +63,7 @@ class Premium:
     repaired: int = 0
     stated: Fen | None = None
     giver: Giver | None = None
+    pool: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON types; `read` turns them back."""
@@ -109,6 +111,8 @@ def decide(packs: Mapping[str, Pack], year_pack: Pack, facts: Premium) -> Decisi
     detail: dict[str, Any] = {"scheme": facts.scheme, "left": facts.account - account}
     if facts.giver is not None:
         detail |= {"giver": facts.giver.shown, "relation": facts.giver.relation}
+    if facts.pool:
+        detail |= {"head": facts.pool}
     steps.append(Step("premium_account", account, "payable_premium_schemes", facts.payer_region, detail))
     if account < fen:
         steps.append(Step("premium_cash", fen - account, "premium_partial_payment", facts.payer_region, {"bound": bound}))
@@ -163,6 +167,10 @@ def _class(facts: Premium) -> str:
 
 
 def _allowed(own: Pack, theirs: Pack, facts: Premium) -> None:
+    if facts.pool:
+        if USES[facts.scheme] not in theirs["mutual_aid_use_types"]:
+            raise Refusal("premium.use_prohibited")
+        return
     if facts.giver is None:
         if facts.payer_status != "normal" and not theirs["suspended_owner_can_spend_own"]:
             raise Refusal("premium.giver_suspended")
@@ -207,6 +215,8 @@ def _premium(step: Step) -> str:
 
 def _account(step: Step) -> str:
     detail = step.detail
+    if "head" in detail:
+        return f"从家庭账户（户主{detail['head']}）缴 {yuan(step.fen)} 元，缴后还剩 {yuan(detail['left'])} 元"
     whose = f"{INVERSE[detail['relation']]}（{detail['giver']}）" if "giver" in detail else "自己"
     return f"从{whose}的个人账户缴 {yuan(step.fen)} 元，缴后还剩 {yuan(detail['left'])} 元"
 

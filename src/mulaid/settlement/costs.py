@@ -184,7 +184,7 @@ def _tax_line(tx: Tx, library: Library, person: PersonRef, relation: str, first:
 def _premiums(tx: Tx, giver: PersonRef, first: date, last: date) -> list[Given]:
     told = []
     for row in premium.given_by(tx, giver):
-        if row["person"] == giver.id:
+        if row["person"] == giver.id or row["facts"].get("pool"):  # a household's money is nobody's own any more
             continue
         facts = row["facts"]["giver"] or {"relation": ""}
         who = tx.one(SQL.born, book=row["book"], id=row["person"])

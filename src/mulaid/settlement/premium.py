@@ -18,11 +18,12 @@ from mulaid.db import Row, Statements, Tx
 from mulaid.ledger import chart, journal
 from mulaid.ledger.journal import Leg
 from mulaid.money import Fen, yuan
-from mulaid.people import aid, standing
+from mulaid.people import aid, household, standing
 from mulaid.people.aid import Aid
-from mulaid.people.eligibility import hold
+from mulaid.people.eligibility import hold, shown
 from mulaid.people.enrolment import RESIDENTS, Enrolment, PersonRef, newest
 from mulaid.people.enrolment import SQL as PEOPLE
+from mulaid.people.household import Household
 from mulaid.people.identity import age_on
 from mulaid.policy import premium as law
 from mulaid.policy.explain import Line
@@ -75,6 +76,7 @@ class _Gathered:
     packs: Mapping[str, Pack]
     year_pack: Pack
     aid: Aid | None
+    source: tuple[int, UUID, int]
 
 
 def preview(tx: Tx, library: Library, order: Order) -> Paid:
@@ -124,7 +126,8 @@ def refund(tx: Tx, library: Library, premium: UUID, who: PersonRef) -> None:
         tx.run(PEOPLE.drop_future_enrolment, book=book, person=person.id, since=first, today=today)
         tx.run(SQL.reopen_enrolment, book=book, person=person.id, last=date(row["year"] - 1, 12, 31))
     audit.write(tx, book, "refund_premium", premium, behalf_of=row["person"])
-    told = f"{row['year']} 年度{law.SCHEMES[row['scheme']]}保费 {yuan(row['account'])} 元已退回您的个人账户。"
+    where = "家庭账户" if row["facts"].get("pool") else "您的个人账户"
+    told = f"{row['year']} 年度{law.SCHEMES[row['scheme']]}保费 {yuan(row['account'])} 元已退回{where}。"
     outbox.tell(tx, payer.book, payer.id, told, premium)
 
 
@@ -170,13 +173,15 @@ def _gather(tx: Tx, library: Library, order: Order) -> _Gathered:
     if not region:
         raise Refusal("premium.region_needed")
     payer = newest(tx, order.payer, today)
-    if payer is None or payer.scheme == RESIDENTS:
+    pool = _pool(tx, library, order, payer, today) if payer else None
+    if payer is None or (payer.scheme == RESIDENTS and pool is None):
         raise Refusal("premium.no_account")
     year_first = date(order.year, 1, 1)
     packs = {one: library.in_force(one, today) for one in {region, payer.region}}
     # Authorisations before purses, as settlements take them; both are held, so that what is decided can be recorded.
-    found = _authorisation(tx, order)
-    account = tx.one(SQL.account, book=order.payer.book, holder=order.payer.id)
+    found = None if pool else _authorisation(tx, order)
+    source = (pool.head.book, pool.ref, chart.HOUSEHOLD) if pool else (order.payer.book, order.payer.id, chart.OWN)
+    account = tx.one(SQL.account, book=source[0], holder=source[1], kind=source[2])
     balance, frozen = (account["balance"], account["frozen"]) if account else (0, 0)
     status = payer.status if payer.valid_to is None or payer.valid_to >= today else "ended"
     facts = law.Premium(
@@ -193,8 +198,19 @@ def _gather(tx: Tx, library: Library, order: Order) -> _Gathered:
         repaired=order.repaired,
         stated=order.stated,
         giver=_giver(tx, found, payer, status, balance, frozen, today) if found else None,
+        pool=shown(tx, pool.head) if pool else "",
     )
-    return _Gathered(facts, packs, library.in_force(region, year_first), found)
+    return _Gathered(facts, packs, library.in_force(region, year_first), found, source)
+
+
+def _pool(tx: Tx, library: Library, order: Order, payer: Enrolment, today: date) -> Household | None:
+    """The household's account, where the payer's area puts money together first, if payer and insured are both members."""
+    if order.payer == order.person or library.in_force(payer.region, today)["mutual_aid_mode"] != "pool":
+        return None
+    mine, theirs = household.of(tx, order.payer), household.of(tx, order.person)
+    if mine is None or theirs is None or mine.ref != theirs.ref:
+        raise Refusal("premium.not_drawn_here")
+    return mine
 
 
 def _authorisation(tx: Tx, order: Order) -> Aid | None:
@@ -208,18 +224,18 @@ def _authorisation(tx: Tx, order: Order) -> Aid | None:
 
 
 def _giver(tx: Tx, found: Aid, payer: Enrolment, status: str, balance: Fen, frozen: Fen, on: date) -> Giver:
-    shown = tx.one(SQL.face, book=found.giver.book, id=found.giver.id)
-    assert shown is not None, "a giver is a person"
+    face = tx.one(SQL.face, book=found.giver.book, id=found.giver.id)
+    assert face is not None, "a giver is a person"
     month_used, year_used, _ = found.used_in(on)
     bound = found.bound_at.astimezone(SHANGHAI)
     stopped = tx.one(SQL.suspended_since, book=found.giver.book, person=found.giver.id, since=bound.date(), on=on)
     return Giver(
         aid=str(found.id),
         person=str(found.giver.id),
-        shown=shown["shown"],
+        shown=face["shown"],
         relation=found.relation,
         region=payer.region,
-        status="ended" if shown["died_on"] is not None else status,
+        status="ended" if face["died_on"] is not None else status,
         filed=found.filed_at.astimezone(SHANGHAI).isoformat(),
         bound=bound.isoformat(),
         account=balance,
@@ -257,7 +273,7 @@ def _record(tx: Tx, library: Library, order: Order, gathered: _Gathered, decisio
         found = gathered.aid
         counted = tx.run(SQL.count_aid, book=person.book, id=found.id, version=found.version, fen=decision.account, day=facts.on)
         assert counted, "an authorisation that is held has not moved"
-    journals = _post(tx, order, facts.region, decision)
+    journals = _post(tx, order, gathered, decision)
     ref = refs.mint(person.book, tx.at)
     tx.run(
         SQL.add_premium,
@@ -286,16 +302,17 @@ def _record(tx: Tx, library: Library, order: Order, gathered: _Gathered, decisio
     )
     tx.run(SQL.add_premium_given, book=payer.book, payer=payer.id, person_book=person.book, premium=ref)
     audit.write(tx, person.book, "pay_premium", ref, behalf_of=person.id, purpose=order.scheme)
-    _tell(tx, order, decision, cover_from, ref)
+    _tell(tx, order, decision, cover_from, ref, pooled=bool(facts.pool))
     tx.subject = ref
     lines = law.told(gathered.packs, gathered.year_pack, decision.steps)
     return Paid(ref, decision.fen, decision.account, decision.cash, cover_from, tuple(lines))
 
 
-def _post(tx: Tx, order: Order, region: str, decision: law.Decision) -> list[UUID]:
-    """One journal in each book: the payer's account, the scheme that is paid, and a clearing leg where the books differ."""
-    here, there = order.person.book, order.payer.book
-    account = Leg(chart.purse(order.payer.id, chart.OWN), -decision.account, "premium")
+def _post(tx: Tx, order: Order, gathered: _Gathered, decision: law.Decision) -> list[UUID]:
+    """One journal in each book: the account that pays, the scheme that is paid, and a clearing leg where the books differ."""
+    here, region = order.person.book, gathered.facts.region
+    there, holder, kind = gathered.source
+    account = Leg(chart.purse(holder, kind), -decision.account, "premium")
     scheme = [Leg(chart.premium(order.scheme, region), decision.fen, "premium")]
     if decision.cash:
         scheme.append(Leg(chart.cash(f"premium:{region}"), -decision.cash, "cash"))
@@ -306,8 +323,9 @@ def _post(tx: Tx, order: Order, region: str, decision: law.Decision) -> list[UUI
     return [journal.post(tx, book, "premium", legs) for book, legs in sorted({there: paid, here: owed}.items())]
 
 
-def _tell(tx: Tx, order: Order, decision: law.Decision, cover_from: date, ref: UUID) -> None:
+def _tell(tx: Tx, order: Order, decision: law.Decision, cover_from: date, ref: UUID, *, pooled: bool) -> None:
     what = f"{order.year} 年度{law.SCHEMES[order.scheme]}保费 {yuan(decision.fen)} 元"
     outbox.tell(tx, order.person.book, order.person.id, f"您的{what}已缴，从 {cover_from.isoformat()} 起享受待遇。", ref)
     if order.payer != order.person:
-        outbox.tell(tx, order.payer.book, order.payer.id, f"已从您的个人账户为家人缴{what}。", ref)
+        whose = "家庭账户" if pooled else "您的个人账户"
+        outbox.tell(tx, order.payer.book, order.payer.id, f"已从{whose}为家人缴{what}。", ref)

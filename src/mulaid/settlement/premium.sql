@@ -1,6 +1,6 @@
 -- account --
--- The payer's own account, held until the premium is recorded.
-select balance, floor, frozen, last_no from purse where book = %(book)s and holder = %(holder)s and kind = 1 for update
+-- The account that pays, held until the premium is recorded.
+select balance, floor, frozen, last_no from purse where book = %(book)s and holder = %(holder)s and kind = %(kind)s for update
 
 -- suspended_since --
 -- The first suspension of a giver since an authorisation began.

@@ -890,6 +890,7 @@ def test_a_frozen_credential_shows_and_reads_nothing(home: Relatives) -> None:
     home.binds("daughter", "father")
     digits = city.shows_code("father", "daughter")
     token = city.run(lambda tx: credential.decode(tx, digits, "H1", "001", pharmacy=False)).token
+    bill = city.uploads(city.visits("father", token=token), [("MINE", "30.00")])
     shown, shown_for = city.shows_code("father"), city.shows_code("father", "daughter")
     city.run(lambda tx: activation.freeze(tx, home["father"], home["daughter"], "手机丢了"))
     refused_whole(city, "credential.frozen", lambda: city.shows_code("father"))
@@ -897,7 +898,8 @@ def test_a_frozen_credential_shows_and_reads_nothing(home: Relatives) -> None:
     read = lambda code: city.run(lambda tx: credential.decode(tx, code, "H1", "001", pharmacy=False))  # noqa: E731
     refused_whole(city, "credential.bad_code", lambda: read(shown))
     refused_whole(city, "credential.frozen", lambda: read(shown_for))
-    refused_whole(city, "credential.frozen", lambda: city.run(lambda tx: credential.holder(tx, token, "H1")))
+    refused_whole(city, "credential.token_expired", lambda: city.run(lambda tx: credential.holder(tx, token, "H1")))
+    assert "credential.token_expired" in city.settles(bill)["err_msg"], "what is at the cashier already is not settled either"
     refused("credential.not_active", lambda: city.run(lambda tx: activation.freeze(tx, home["father"], None, "again")))
     refused("credential.not_bound", lambda: city.run(lambda tx: activation.thaw(tx, home["father"], home["daughter"])))
     city.run(lambda tx: activation.thaw(tx, home["father"], home["father"]))

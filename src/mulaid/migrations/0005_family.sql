@@ -150,6 +150,9 @@ create table credential (
     primary key (book, person)
 );
 
+-- Whoever freezes a credential ends what it has become at institutions.
+create index visit_token_of_person on visit_token (person);
+
 -- Face checks: what was asked of a provider and what it said; never a picture. In the asker's book.
 -- state: begun (the provider has not been asked yet), sent, passed, failed, expired
 create table face_check (

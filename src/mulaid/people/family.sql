@@ -233,8 +233,8 @@ where book = %(book)s and person = %(person)s and frozen_at is not null
 update code set revoked_at = %(at)s where presenter = %(person)s and used_at is null and revoked_at is null
 
 -- end_shown --
--- And what such codes have become at institutions.
-update visit_token set expires_at = %(at)s where presenter = %(person)s and expires_at > %(at)s
+-- What such codes have become at institutions, and the person's own whoever showed it: settlements ask the token alone.
+update visit_token set expires_at = %(at)s where (presenter = %(person)s or person = %(person)s) and expires_at > %(at)s
 
 -- insured_on --
 -- Area and status of a person on a day.

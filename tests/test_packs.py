@@ -561,3 +561,23 @@ def test_the_document_names_every_action_kind_and_grade() -> None:
     channel_chapter = document.partition("## 8. Channels")[2]
     for word in (*ACTIONS, *KINDS, *LOG_INS):
         assert word in channel_chapter, word
+
+
+# Every name of the rules' own table is a parameter, or something the format says otherwise
+
+SAID_OTHERWISE = {
+    "region_code", "pack_version", "effective_from", "effective_to", "confidence", "source_ref",
+    "mutual_aid_relations_effective_from", "channel_menu_paths",
+}  # fmt: skip
+RENAMED = {"resident_premium_yuan": "resident_premium"}
+
+
+def test_what_is_no_parameter_of_that_name_is_told_in_the_document() -> None:
+    document = (Path(__file__).parent.parent / "docs/packs.md").read_text("utf-8")
+    for name in SAID_OTHERWISE:
+        assert name not in PARAMETERS
+        assert f"`{name}`" in document
+    for old, new in RENAMED.items():
+        assert old not in PARAMETERS
+        assert f"`{old}`" in document
+        assert new in PARAMETERS

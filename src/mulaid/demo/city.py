@@ -33,6 +33,8 @@ BY = Actor("demo", "demo")
 TEST_AREA = "100000"
 ENROLLED_SINCE = date(2020, 1, 1)
 LISTED_SINCE = date(2000, 1, 1)
+WAGE_BASE = "8000"
+"""The month's contribution base of made-up employees, in yuan, so that the monthly credit has something to share."""
 SCHEMES = {"active": enrolment.EMPLOYEES, "retired": enrolment.EMPLOYEES, "resident": enrolment.RESIDENTS}
 CLASSES = {"active": "在职职工", "retired": "退休职工", "resident": "城乡居民"}
 KINDS = {"hospital": 1, "pharmacy": 2}
@@ -218,6 +220,7 @@ def _resident(row: Mapping[str, Any], household: str, region: str) -> Resident:
             retired_on=row.get("retired_on"),
             family_doctor=row.get("family_doctor", False),
             staff_group=row.get("group"),
+            wage_base=parse_yuan(row.get("wage_base", WAGE_BASE)) if kind == "active" else None,
         ),
         household=household,
         account=parse_yuan(row.get("account", "0")),

@@ -334,11 +334,24 @@ def test_check_remarks_on_what_may_be_right_and_goes_on(folder: Path, capsys: py
     assert "nothing wrong, 5 remarks" in told
 
 
+def test_check_remarks_on_a_finer_class_whose_base_was_forgotten(folder: Path) -> None:
+    province(folder)
+    classes = '[person_classes]\n"2023-01-01" = { value = [{ name = "old", base = "retired", min_age = 70 }], source = "A1" }\n'
+    bands = HALF + '"2023-01-01" = { value = [{ from = 0, active = 0.6, old = 0.9 }], source = "A1" }\n'
+    city(folder, 'grade = "A"\n', classes + bands)
+    says = (
+        "990100/pack.toml: outpatient_ratio.2023-01-01: has class old and no row for retired: everybody else of them gets nothing"
+    )
+    assert says in check(folder).remarks
+    city(folder, 'grade = "A"\n', classes + bands.replace("active = 0.6,", "active = 0.6, retired = 0.8,"))
+    assert says not in check(folder).remarks
+
+
 def test_a_new_region_alone_is_checked_on_top_of_the_programs_packs(tmp_path: Path) -> None:
     (tmp_path / "420900").mkdir()
     path = tmp_path / "420900/pack.toml"
     path.write_text(CITY.replace("990100", "420900").replace("[sources]", 'grade = "A"\n[sources]') + HALF, "utf-8")
-    for place in (tmp_path, tmp_path / "420900"):
+    for place in (tmp_path, tmp_path / "420900", path):
         found = check(place)
         assert (found.faults, found.packs) == ([], 1)
     assert check(tmp_path / "nowhere").faults == [f"{tmp_path}/nowhere: no pack.toml here, nor in a folder below it"]

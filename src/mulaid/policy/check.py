@@ -43,6 +43,8 @@ def open_library(folder: Path | None) -> Library:
     """The packs of a folder, laid over those of the program where the folder has no nation of its own; raises PackTrouble."""
     if folder is None:
         return library()
+    if folder.name == "pack.toml":
+        folder = folder.parent
     whole = (folder / "cn" / "pack.toml").is_file() or folder.name == "cn"
     return Library(folder, None if whole else library())
 
@@ -209,12 +211,30 @@ def _remarks(lib: Library, sheet: Sheet) -> Iterator[str]:
                 yield f"{name}.{since}: inherits already"
             elif before is not None and value is not None and _same(before, value):
                 yield f"{name}.{since}: says the same as before it"
+    yield from _bases_left_out(lib, sheet)
     for since, value in sheet.dated.get("active_credit_ratio", ()):
         if value is not None and value.plain != UNKNOWN and value.value > OWN_SHARE:
             yield f"active_credit_ratio.{since}: {value.plain} is more than the person's own 2 %; is pool and account mixed up?"
     for since, value in sheet.dated.get("outpatient_ratio", ()):
         if value is not None and value.plain != UNKNOWN:
             yield from (f"outpatient_ratio.{since}: {odd}" for odd in _odd_ratios(value.value))
+
+
+def _bases_left_out(lib: Library, sheet: Sheet) -> Iterator[str]:
+    """A row for some retired people and none for the others: those get nothing, which is seldom meant."""
+    base = {
+        finer.name: finer.base
+        for layer in lib.layers(sheet.region)
+        for _, value in layer.dated.get("person_classes", ())
+        if value is not None and value.plain != UNKNOWN
+        for finer in value.value
+    }
+    for name in ("outpatient_ratio", "inpatient_ratio_bands"):
+        for since, value in sheet.dated.get(name, ()):
+            said = set(_tables(value.value)) if value is not None and value.plain != UNKNOWN else set()
+            for finer in sorted(said & set(base)):
+                if base[finer] not in said:
+                    yield f"{name}.{since}: has class {finer} and no row for {base[finer]}: everybody else of them gets nothing"
 
 
 def _same(one: Value, other: Value) -> bool:

@@ -53,6 +53,8 @@ WITHOUT_BOOK = {
     "catalogue_listing": "reference: lists that are downloaded",
     "pack": "reference: values that decisions were made with, by digest",
     "staff": "reference: who works at an agency, a few thousand rows",
+    "staff_key": "reference: how each of them signs in",
+    "staff_session": "reference: one session each",
     "paper_seen": "directory: keyed by the blind index of a picture's content, says where it was seen",
     "paper_link": "directory: keyed by the hash of a link that lives for a minute",
     "phone_code": "directory: keyed by the blind index of a number, whose owner need not be known",
@@ -228,6 +230,7 @@ def words(text: str) -> set[str]:
 
 
 DESK_PAGES = words("""
+    staff_key set_staff_key prove_staff_key use_step open_staff_session staff_session touch_staff_session end_staff_session
     staff related open_case case take_case give_back_case ask_papers papers_came decide_case check_case send_back_case
     end_case add_event events queue add_applied applied shown bond file_papers places add_paper papers_of paper
     add_seen picture_seen add_link use_link

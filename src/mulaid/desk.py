@@ -75,6 +75,17 @@ def grant(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     return 0
 
 
+def invite(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """let somebody set password and second factor, once, within a day; what was set before is void"""
+    from mulaid.agency import entrance
+
+    with _acting(settings, given.who) as act:
+        word = act(lambda tx: entrance.invite(tx, given.id))
+    say(f"{given.id} 的邀请码：{word}")
+    say("请当面或电话告诉本人，在 /console/begin 使用，24 小时内有效。")
+    return 0
+
+
 def disable(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     """end an account now"""
     from mulaid.agency import staff
@@ -169,7 +180,7 @@ def commands_of(place: argparse._SubParsersAction[argparse.ArgumentParser], boun
     _span(adding)
     adding.add_argument("--roles", nargs="+", default=[], metavar="ROLE", help="handler, checker, system, security, audit")
     _who(adding)
-    for name, work in (("grant", grant), ("disable", disable)):
+    for name, work in (("grant", grant), ("invite", invite), ("disable", disable)):
         one = _command(people, name, work, bound)
         one.add_argument("id")
         _who(one)

@@ -40,6 +40,48 @@ update staff set disabled_at = %(at)s where id = %(id)s and disabled_at is null
 -- The accounts whose last day is over.
 update staff set disabled_at = %(at)s where expires_on < %(on)s and disabled_at is null
 
+-- invite_staff --
+-- A fresh invitation; what was set before is void.
+insert into staff_key (staff, invitation, invited_until) values (%(id)s, %(invitation)s, %(until)s)
+on conflict (staff) do update
+set invitation = excluded.invitation, invited_until = excluded.invited_until, password = null, secret = null, ready_at = null
+
+-- staff_key --
+-- How somebody signs in.
+select invitation, invited_until, password, secret, ready_at, last_step from staff_key where staff = %(id)s
+
+-- set_staff_key --
+-- Password and second factor, which are to be proved; the invitation stands until they are.
+update staff_key set password = %(password)s, secret = %(secret)s
+where staff = %(id)s and invitation = %(invitation)s and invited_until > %(at)s and ready_at is null
+
+-- prove_staff_key --
+-- The second factor is in the right hands; the invitation is spent.
+update staff_key set ready_at = %(at)s, invitation = null, last_step = %(step)s
+where staff = %(id)s and invitation = %(invitation)s and invited_until > %(at)s and ready_at is null and secret is not null
+
+-- use_step --
+-- A code serves once: of many who use it at once one gets in.
+update staff_key set last_step = %(step)s where staff = %(id)s and ready_at is not null and last_step < %(step)s
+
+-- open_staff_session --
+-- A session; the one before is over with it.
+insert into staff_session (staff, token, address, opened_at, seen_at) values (%(id)s, %(token)s, %(address)s, %(at)s, %(at)s)
+on conflict (staff) do update
+set token = excluded.token, address = excluded.address, opened_at = excluded.opened_at, seen_at = excluded.seen_at, ended_at = null
+
+-- staff_session --
+-- Whose session this is.
+select staff, address, opened_at, seen_at from staff_session where token = %(token)s and ended_at is null
+
+-- touch_staff_session --
+-- Somebody is at work.
+update staff_session set seen_at = %(at)s where token = %(token)s and ended_at is null
+
+-- end_staff_session --
+-- The session is over.
+update staff_session set ended_at = %(at)s where token = %(token)s and ended_at is null
+
 -- related --
 -- Whether the other is of the one's family, as far as the one's book knows.
 select 1 as related from kinship where book = %(book)s and person = %(one)s and other = %(other)s and valid_to is null

@@ -18,6 +18,7 @@ from mulaid.calendar import SHANGHAI, Clock, business_date, wall_clock, year_sta
 from mulaid.client import Connection
 from mulaid.crypto import Keys
 from mulaid.db import Actor, Database, Statements, Tx
+from mulaid.demo import clerks
 from mulaid.gateway.dialect import profiles
 from mulaid.ledger import chart, journal
 from mulaid.money import Fen, parse_yuan, yuan
@@ -270,6 +271,7 @@ def _load(tx: Tx, city: City, packs: Library, progress: Progress) -> None:
         return
     progress(f"loading the demo city: {len(city.people)} people, {len(city.places)} institutions, {len(city.items)} items")
     populate(tx, city, packs)
+    clerks.settle_in(tx)
     progress(f"the demo city is there: {len(city.authorisations)} authorisations, {len(city.bonds)} family accounts")
 
 

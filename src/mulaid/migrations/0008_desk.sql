@@ -25,6 +25,29 @@ create table staff (
     check (granted_by is null or granted_by <> id)
 );
 
+-- Reference: how staff sign in. An invitation serves once, to set password and second factor; `last_step` is the newest
+-- half-minute whose code was used, so that a code seen over a shoulder is worth nothing.
+create table staff_key (
+    staff         text        not null primary key,
+    invitation    bytea,
+    invited_until timestamptz,
+    password      text,
+    secret        bytea,
+    ready_at      timestamptz,
+    last_step     bigint      not null default 0,
+    check (ready_at is null or (password is not null and secret is not null))
+);
+
+-- Reference: one row a member of staff, so there is one session each: signing in anew ends the one before.
+create table staff_session (
+    staff     text        not null primary key,
+    token     bytea       not null unique,
+    address   bytea       not null,
+    opened_at timestamptz not null,
+    seen_at   timestamptz not null,
+    ended_at  timestamptz
+);
+
 -- A case lives in a book of the region that decides it. `about` is what it is about (bond, authorisation, settlement, journal, or the
 -- person). `detail` holds what the effect needs, sealed. `basis` is the digest of what was decided on: detail and papers.
 create table desk_case (

@@ -128,3 +128,7 @@ grant update (disabled_at) on mulaid.staff to mulaid_worker;
 -- What a case may do once two people have agreed, beside what the gateway's refunds may: bind and activate.
 grant insert on mulaid.settlement, mulaid.family_bond, mulaid.family_given, mulaid.family_turn, mulaid.credential to mulaid_worker;
 grant update (turn) on mulaid.family_turn to mulaid_worker;
+
+-- Staff at the door: what they set themselves, and their sessions.
+grant update (password, secret, ready_at, invitation, last_step) on mulaid.staff_key to mulaid_web;
+grant insert, update on mulaid.staff_session to mulaid_web;

@@ -75,19 +75,18 @@ def act(request: HttpRequest, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
     typed = sorted((field, request.POST.getlist(field)) for field in request.POST if field not in UNSIGNED)
     sizes = [(field, file.size, file.name) for field, file in request.FILES.items()]
     body = json.dumps([request.path, typed, sizes], ensure_ascii=False).encode()
-    return _run(visitor, Key.of(visitor.ref.book, "web", visitor.ref.number, name, body), work)
+    return keyed(visitor.actor, Key.of(visitor.ref.book, "web", visitor.ref.number, name, body), work)
 
 
 def once(visitor: Visitor, name: str, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
     """Carry out what follows from something that has a name of its own, such as a face check that passed, once for that name."""
-    return _run(visitor, Key.of(visitor.ref.book, "web", visitor.ref.number, name, name.encode()), work)
+    return keyed(visitor.actor, Key.of(visitor.ref.book, "web", visitor.ref.number, name, name.encode()), work)
 
 
-def _run(visitor: Visitor, key: Key, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
+def keyed(by: Actor, key: Key, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
+    """Carry something out once for a key, and tell what came of it whenever the key is sent again."""
     try:
-        answer = commands.run(
-            database(), key, lambda tx: json.dumps(work(tx), ensure_ascii=False), _told, at=now(), by=visitor.actor
-        )
+        answer = commands.run(database(), key, lambda tx: json.dumps(work(tx), ensure_ascii=False), _told, at=now(), by=by)
     except Refusal as refusal:
         return _refused(Refusal("web.stale_form") if refusal.code == "command.key_reused" else refusal)
     found = json.loads(answer.text)

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from mulaid.web import frame, start, story
 from mulaid.web.citizen import aid, bind, code, costs, entrance, faces, help, home, me, member, premiums, trial
+from mulaid.web.console.routes import urlpatterns as console
 from mulaid.web.visitor import anybody, citizen, demonstration, present
 
 both = require_http_methods(["GET", "HEAD", "POST"])
@@ -50,4 +51,5 @@ urlpatterns = [
     path("me/privacy", citizen(both(me.privacy)), name="privacy"),
     path("me/export", present(require_safe(me.export)), name="export"),
     path("me/sessions", citizen(both(me.sessions)), name="sessions"),
+    *console,
 ]

@@ -1,0 +1,136 @@
+"""A case as whoever decides reads it: what the records say, beside what was handed in. Persons are masked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+from mulaid import refs
+from mulaid.agency.effects import person_of
+from mulaid.agency.matters import Case
+from mulaid.agency.staff import SQL
+from mulaid.calendar import business_date
+from mulaid.db import Tx
+from mulaid.ledger import journal
+from mulaid.ledger.chart import PURSE_NAMES, purse_key
+from mulaid.money import yuan
+from mulaid.people import aid, application, binding
+from mulaid.people.endings import BECAUSE
+from mulaid.people.enrolment import Enrolment, PersonRef, enrolled, person
+from mulaid.people.identity import age_on, mask_number
+from mulaid.people.kinship import Kinship
+from mulaid.policy.explain import RELATIONS
+from mulaid.policy.pack import library
+from mulaid.refusal import Refusal
+from mulaid.web import whose
+from mulaid.web.words import BASES, STATUSES, day, money, region
+
+Facts = list[tuple[str, str]]
+KIN = {
+    Kinship.CONFIRMED: "登记一致",
+    Kinship.CONTRADICTED: "登记不一致，请重点核对",
+    Kinship.UNKNOWN: "没有查到登记，请核对材料",
+}
+ROUTES = {
+    "id_number": "身份证号",
+    "other_document": "其他证件",
+    "birth_certificate": "出生医学证明",
+    "offline": "窗口办理",
+}
+
+
+def of_person(tx: Tx, who: PersonRef) -> Facts:
+    """Somebody by the register of persons and the enrolment of today."""
+    found, today = person(tx, who), business_date(tx.at)
+    told = [("姓名", found.shown), ("证件", mask_number(found.number)), ("年龄", f"{age_on(found.born, today)} 岁")]
+    try:
+        stands: Enrolment | None = enrolled(tx, who, today)
+    except Refusal:
+        stands = None
+    if stands is None:
+        return [*told, ("参保", "今天没有参保记录")]
+    return [*told, ("参保地", region(stands.region)), ("参保", f"{BASES[stands.base]}，{STATUSES[stands.status]}")]
+
+
+def of_matter(tx: Tx, case: Case) -> Facts:
+    """What the case is about, by its matter; what is no longer there says so instead of failing the page."""
+    tell = TELL.get(case.matter.name, _detail)
+    try:
+        return list(tell(tx, case))
+    except Refusal as refusal:
+        return [("记录", refusal.says)]
+
+
+def _binding(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+    found, _ = binding.for_agency(tx, library(), case.about)
+    yield "当事人是申请人的", RELATIONS[found.relation]
+    yield "绑定方式", ROUTES.get(found.route, found.route)
+    yield "亲属关系", KIN[found.kinship]
+    yield "现在", application.STATES[found.state]
+
+
+def _bond(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+    row = tx.one(SQL.bond, book=refs.book_of(case.about), id=case.about)
+    if row is None:
+        yield "绑定", "已经解除"
+        return
+    yield "绑定人", person(tx, person_of(row["binder"])).shown
+    yield "被绑定人", person(tx, person_of(row["member"])).shown
+    yield "关系", RELATIONS[row["relation"]]
+    yield "现在", "有异议，已暂停使用" if row["suspended_at"] else "使用中"
+
+
+def _aid(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+    found = aid.find(tx, case.about)
+    yield "授权人", person(tx, found.giver).shown
+    yield "被授权人", person(tx, found.receiver).shown
+    yield "被授权人是授权人的", RELATIONS[found.relation]
+    yield "亲属关系", "登记一致" if found.kinship == "registered" else "没有查到登记，本人承诺"
+    yield "申请时间", day(found.filed_at)
+    yield "总额度", f"{yuan(found.quota)} 元" if found.quota is not None else "不限"
+
+
+def _charge(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+    told = whose.tell(tx, refs.show(refs.SETTLEMENT, case.about))
+    yield "地点", f"{told.place}，{told.use}"
+    yield "时间", told.when
+    yield "总额", money(told.total)
+    for payer in told.payers:
+        yield payer.name, money(payer.fen)
+    yield "退费", "已经退过" if told.other else "没有退过"
+
+
+def _journal(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+    row = tx.one(journal.SQL.journal, book=refs.book_of(case.about), id=case.about)
+    if row is None:
+        raise Refusal("ledger.unknown_journal")
+    for leg, (account, fen) in enumerate(zip(row["accounts"], row["fens"], strict=True)):
+        key = purse_key(account)
+        name = PURSE_NAMES[key[1]] if key else account.partition(":")[0]
+        back = case.detail.get("parts", {}).get(str(leg))
+        yield f"分录第 {leg + 1} 条 · {name}", f"{yuan(fen)} 元" + (f"，拟退 {yuan(int(back))} 元" if back else "")
+
+
+def _payout(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+    yield "原因", BECAUSE.get(str(case.detail["because"]), str(case.detail["because"]))
+    for heir, fen in case.detail.get("heirs", {}).items():
+        yield f"继承人 {person(tx, person_of(UUID(heir))).shown}", f"{yuan(int(fen))} 元"
+
+
+def _detail(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+    for name, value in case.detail.items():
+        yield name, str(value)
+
+
+TELL: dict[str, Callable[[Tx, Case], Iterator[tuple[str, str]]]] = {
+    "binding_review": _binding,
+    "kinship_doubt": _binding,
+    "face_impossible": _binding,
+    "unbind_counter": _bond,
+    "dispute_not_me": _bond,
+    "aid_review": _aid,
+    "aid_release_counter": _aid,
+    "wrong_charge": _charge,
+    "correction": _journal,
+    "account_withdrawal": _payout,
+}

@@ -17,6 +17,8 @@ from city import City
 from door import contents, refused
 from mulaid.db import Database, process_url
 from mulaid.gateway import contract
+from mulaid.people import filings
+from mulaid.policy.pack import library
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +84,31 @@ FILINGS = [
 ]
 
 
+def test_what_a_hospital_certifies_and_refers_counts_at_settlements(town: City) -> None:
+    person = town.enrols("certified")
+    held = town.run(lambda tx: filings.diseases_on(tx, person, town.now.date()))
+    assert held == []
+    number = asks(town, "2503", chronic(person.number))["result"]["trt_dcla_detl_sn"]
+    assert town.run(lambda tx: filings.diseases_on(tx, person, town.now.date())) == ["M03900"]
+    away = referral(person.number, mdtrtarea_admdvs="310000", begndate="2026-03-02")
+    filed = asks(town, "2501", away)["result"]["trt_dcla_detl_sn"]
+    one = town.run(lambda tx: filings.filing_on(tx, library(), person, "310000", town.now.date()))
+    assert one == "referral"
+    told_no(
+        town,
+        "2501",
+        referral(person.number, mdtrtarea_admdvs="310000", reflin_medins_no="H8", begndate="2026-03-02"),
+        "filing.filed_already",
+    )
+    told_no(town, "2503", chronic(person.number, opsp_dise_code="M0-39"), "chronic.bad_disease")
+    # In the own area there is nothing to file.
+    asks(town, "2501", referral(person.number, mdtrtarea_admdvs="420100", reflin_medins_no="H7"))
+    for cancels, shown in (("2504", number), ("2502", filed)):
+        asks(town, cancels, {"data": {"trt_dcla_detl_sn": shown, "psn_no": person.number}})
+    assert town.run(lambda tx: filings.diseases_on(tx, person, town.now.date())) == []
+    assert town.run(lambda tx: filings.filing_on(tx, library(), person, "310000", town.now.date())) == "unfiled"
+
+
 @pytest.mark.parametrize(("files", "cancels", "lists", "node", "made"), FILINGS, ids=[row[0] for row in FILINGS])
 def test_a_filing_is_found_again_until_it_is_cancelled(
     town: City, files: str, cancels: str, lists: str, node: str, made: Any
@@ -107,7 +134,8 @@ def test_a_filing_is_found_again_until_it_is_cancelled(
     assert asks(town, cancels, withdrawn) is None
     assert asks(town, lists, query)[node] == []
     told_no(town, cancels, withdrawn, "records.cancelled")
-    asks(town, files, made(psn_no))
+    # What was certified in between stays on record, so the next one begins today.
+    asks(town, files, made(psn_no, begndate="2026-03-02"))
 
 
 def test_a_filing_under_another_insurance_is_refused(town: City) -> None:

@@ -25,7 +25,7 @@ DEEPEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The settings of one kind of connection; profiles.toml says what each means."""
+    """The settings of one kind of connection; profiles.toml says what each means. `plain`: an answer goes out as it is stored."""
 
     name: str
     title: str
@@ -48,12 +48,7 @@ class Profile:
     encrypts: str
     per_minute: int
     too_often: str
-
-    @property
-    def plain(self) -> bool:
-        """Whether an answer goes out as it is stored."""
-        usual = (self.amounts_text, self.empties, self.moments, self.names, self.listed, self.output_text, self.wrapper)
-        return usual == (False, "as_is", "dashes", "snake", (), False, "none")
+    plain: bool
 
 
 @cache
@@ -63,11 +58,15 @@ def profiles() -> Mapping[str, Profile]:
     found = {}
     for name, settings in raw.items():
         settled = {**raw["national"], **settings}
-        found[name] = Profile(name=name, **{**settled, "listed": tuple(settled["listed"])})
+        plain = all(settled[setting] == raw["national"][setting] for setting in WRITING)
+        found[name] = Profile(name=name, plain=plain, **{**settled, "listed": tuple(settled["listed"])})
         for setting, words in WORDS.items():
             assert settled[setting] in words, f"profile {name}: {setting} is one of {words}"
     return found
 
+
+WRITING = ("amounts_text", "empties", "moments", "names", "listed", "output_text", "wrapper")
+"""Settings that change how a stored answer is written; `national` is how it is stored."""
 
 WORDS = {
     "stmt_codes": ("short", "long"),

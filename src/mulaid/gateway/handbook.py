@@ -140,7 +140,7 @@ def _settings(one: Profile, usual: Profile | None) -> str:
     rows = []
     for setting in fields(Profile):
         value = getattr(one, setting.name)
-        if setting.name in ("name", "title") or (usual and value == getattr(usual, setting.name)):
+        if setting.name in ("name", "title", "plain") or (usual and value == getattr(usual, setting.name)):
             continue
         told = {True: "是", False: "否"}.get(value, value) if isinstance(value, bool) else value
         shown = "、".join(told) or "无" if isinstance(told, tuple) else told

@@ -33,6 +33,12 @@ grant update (used_at, used_by) on mulaid.code to mulaid_gateway;
 grant update (ended_at) on mulaid.sign_in to mulaid_gateway;
 grant delete on mulaid.fee_line to mulaid_gateway;
 grant delete on mulaid.nonce to mulaid_worker;
+-- Hospitals file referrals and certify diseases; other changes of the person's relations wait meanwhile.
+grant insert on mulaid.remote_filing, mulaid.chronic to mulaid_gateway;
+grant update (ended_on, version) on mulaid.remote_filing to mulaid_gateway;
+grant update (valid_to, version) on mulaid.chronic to mulaid_gateway;
+grant insert on mulaid.aid_party to mulaid_gateway;
+grant update (changes) on mulaid.aid_party to mulaid_gateway;
 grant insert on mulaid.exchange_record, mulaid.exchange_file, mulaid.mobile_order to mulaid_gateway;
 grant update (cancelled_at, body, sealed, version, ends_on) on mulaid.exchange_record to mulaid_gateway;
 grant update (revoked_at) on mulaid.mobile_order to mulaid_gateway;

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from mulaid import refs
 from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.gateway.handlers.call import Call, person_of
 from mulaid.money import Fen, yuan
-from mulaid.people import enrolment
+from mulaid.people import enrolment, filings
+from mulaid.people.enrolment import PersonRef
+from mulaid.policy.rules import pooling_area
 from mulaid.refusal import Refusal
 from mulaid.settlement import pay, records
-from mulaid.settlement.records import RECORD, Report
+from mulaid.settlement.records import RECORD, Record, Report
+from mulaid.settlement.visit import find_institution
 
 REFERRAL, CHRONIC, DESIGNATION, ACCIDENT = "referral", "chronic", "designation", "accident"
 CANCELS = {"2502": REFERRAL, "2504": CHRONIC, "2506": DESIGNATION}
@@ -27,11 +32,20 @@ COUNT, CHANGE, PURCHASE, PURCHASE_RETURN, SALE, SALE_RETURN = (
     "sale_return",
 )
 GOODS = {"1": (COUNT,), "2": (CHANGE,), "3": (PURCHASE, PURCHASE_RETURN), "4": (SALE, SALE_RETURN)}
+FILED, CERTIFIED = "remote_filing", "certificate"
 LIST, AUDIT_TASK, DEPARTMENT, PRACTITIONER = "settlement_list", "audit_task", "department", "practitioner"
 
 
-def _filed(kind: str, node: str, subject: Callable[[Mapping[str, Any]], str], begins: str) -> Callable[[Call], str]:
-    """A filing about a person: the person must be insured on its first day, and can have one of a subject at a time."""
+Effect = Callable[[Tx, Call, Record, PersonRef], dict[str, str]]
+
+
+def _filed(
+    kind: str, node: str, subject: Callable[[Mapping[str, Any]], str], begins: str, effect: Effect | None = None
+) -> Callable[[Call], str]:
+    """A filing about a person: the person must be insured on its first day, and can have one of a subject at a time.
+
+    `effect` is what it changes for the person's settlements; what it tells is kept with the filing.
+    """
 
     def file(call: Call) -> str:
         data = call.input[node]
@@ -52,6 +66,8 @@ def _filed(kind: str, node: str, subject: Callable[[Mapping[str, Any]], str], be
             # Another stretch of days may be filed beside this one; the same day at the same institution only once.
             key = f"{subject(data)}@{since.isoformat()}"
             kept = records.keep(tx, call.institution, Report(kind, facts, key, ref, begins_on=since, ends_on=until))
+            if effect and (told := effect(tx, call, kept, ref)):
+                records.rewrite(tx, kept, told)
             return {"result": {"trt_dcla_detl_sn": kept.number}}
 
         return call.command(work)
@@ -60,8 +76,49 @@ def _filed(kind: str, node: str, subject: Callable[[Mapping[str, Any]], str], be
     return file
 
 
-refer = _filed(REFERRAL, "refmedin", lambda data: data["reflin_medins_no"], "begndate")
-file_chronic = _filed(CHRONIC, "data", lambda data: data["opsp_dise_code"], "begndate")
+def _file_remote_care(tx: Tx, call: Call, kept: Record, ref: PersonRef) -> dict[str, str]:
+    """A referral out of the person's pooling area is filed care away from home; the hospital's report is its paper."""
+    facts = kept.facts
+    there = find_institution(tx, facts["reflin_medins_no"])
+    region = facts.get("mdtrtarea_admdvs") or (there.region if there else "")
+    home = enrolment.enrolled(tx, ref, business_date(call.at))
+    if not region or pooling_area(region) == pooling_area(home.region):
+        return {}
+    begins, today = kept.begins_on, business_date(call.at)
+    reason = facts.get("refl_rea") or facts.get("diag_name") or facts["diag_code"]
+    since = begins if begins and begins < today else None
+    filed = filings.file(
+        tx, call.library, ref, "referral", region, reason[: filings.LONGEST_REASON], care_since=since, evidence=[kept.id]
+    )
+    return {FILED: str(filed.id)}
+
+
+def _certify(tx: Tx, call: Call, kept: Record, ref: PersonRef) -> dict[str, str]:
+    """A hospital's assessment certifies the person for the disease from its first day on."""
+    assert kept.begins_on is not None, "a chronic filing has a first day"
+    by = kept.facts.get("ide_fixmedins_name") or call.institution.name
+    disease = kept.facts["opsp_dise_code"]
+    made = filings.certify(tx, ref, disease, kept.begins_on, by[:100], valid_to=kept.ends_on, evidence=[kept.id])
+    return {CERTIFIED: str(made.id)}
+
+
+def _undo(tx: Tx, record: Record, ref: PersonRef) -> None:
+    """What a filing changed for the person's settlements ends with it."""
+    if FILED in record.facts:
+        filing = UUID(record.facts[FILED])
+        if any(one.id == filing and one.ended_on is None for one in filings.filings(tx, ref)):
+            filings.end(tx, ref, filing)
+    if CERTIFIED in record.facts:
+        certificate = UUID(record.facts[CERTIFIED])
+        found = next((one for one in filings.certificates(tx, ref) if one.id == certificate), None)
+        if found:
+            last = max(found.valid_from, business_date(tx.at) - timedelta(days=1))
+            if found.valid_to is None or found.valid_to > last:
+                filings.revoke(tx, ref, certificate, last)
+
+
+refer = _filed(REFERRAL, "refmedin", lambda data: data["reflin_medins_no"], "begndate", _file_remote_care)
+file_chronic = _filed(CHRONIC, "data", lambda data: data["opsp_dise_code"], "begndate", _certify)
 designate = _filed(DESIGNATION, "data", lambda data: f"{data['biz_appy_type']}:{data['fix_srt_no']}", "begndate")
 file_accident = _filed(ACCIDENT, "data", lambda data: data["trum_time"].isoformat(), "trum_time")
 
@@ -73,6 +130,7 @@ def cancel_filing(call: Call) -> str:
     def work(tx: Tx) -> None:
         found = records.find(tx, CANCELS[call.infno], refs.parse(RECORD, data["trt_dcla_detl_sn"]))
         records.cancel(tx, found, call.institution, person_of(data))
+        _undo(tx, found, person_of(data))
 
     return call.command(work)
 

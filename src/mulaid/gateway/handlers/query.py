@@ -18,7 +18,7 @@ from mulaid.gateway.handlers.settlement import recorded
 from mulaid.gateway.handlers.stay import ADMISSION, DISCHARGE
 from mulaid.ledger.chart import CURRENT_YEAR, OWN
 from mulaid.ledger.statement import balances
-from mulaid.people import enrolment
+from mulaid.people import enrolment, filings
 from mulaid.people.enrolment import Person, PersonRef
 from mulaid.refusal import Refusal
 from mulaid.settlement import pay, records, stay, visit
@@ -257,7 +257,29 @@ def _filings(kind: str, infno: str, node: str) -> Callable[[Call], str]:
     return ask
 
 
-chronic_filings = _filings(CHRONIC, "5301", "feedetail")
+def chronic_filings(call: Call) -> str:
+    """5301: the diseases a person is certified for today, whoever certified them."""
+    data = call.input["data"]
+    ref = person_of(data)
+
+    def read(tx: Tx) -> Any:
+        today = business_date(call.at)
+        names = {one.facts["opsp_dise_code"]: one.facts.get("opsp_dise_name", "") for one in records.of_person(tx, CHRONIC, ref)}
+        told = [
+            {
+                "opsp_dise_code": one.disease,
+                "opsp_dise_name": names.get(one.disease, ""),
+                "begndate": one.valid_from,
+                "enddate": one.valid_to,
+            }
+            for one in filings.certificates(tx, ref)
+            if one.valid_to is None or one.valid_to >= today
+        ]
+        return {"feedetail": [answers.shaped("5301", "feedetail", row) for row in told]}
+
+    return _look(call, ref, read)
+
+
 designations = _filings(DESIGNATION, "5302", "psnfixmedin")
 referrals = _filings(REFERRAL, "5304", "refmedin")
 

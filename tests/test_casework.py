@@ -15,15 +15,17 @@ import pytest
 from city import BY, City
 from desk import TELL, Desk
 from mulaid import commands, jobs, refs
-from mulaid.agency import casework, staff
+from mulaid.agency import casework, evidence, staff
 from mulaid.agency.effects import EFFECTS
-from mulaid.agency.matters import APPROVED, REFUSED, after_working_days, matter, matters
+from mulaid.agency.matters import APPROVED, REFUSED, after_working_days, matters
 from mulaid.db import Actor, Tx
-from mulaid.people import activation, aid, binding, credential, family, standing
+from mulaid.people import activation, aid, binding, credential, family, filings, standing
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
+from mulaid.web.console.told import TELL as TOLD
 from relatives import Relatives, refused
+from test_evidence import drawn
 
 
 @pytest.fixture
@@ -474,14 +476,14 @@ def test_working_days(on: date, days: int, due: date) -> None:
     assert after_working_days(on, days) == due
 
 
-def test_every_matter_has_words_days_and_an_effect_or_none() -> None:
+def test_every_matter_has_words_days_an_effect_and_a_telling() -> None:
     assert len(matters()) == 12
     for one in matters().values():
         assert one.title
         assert one.days > 0 < one.papers_days
         assert {"papers_agree"} <= set(one.reasons[APPROVED])
         assert {"papers_missing"} <= set(one.reasons[REFUSED])
-    assert set(EFFECTS) <= set(matters())
+    assert set(EFFECTS) == set(matters()) == set(TOLD)
 
 
 # What cases do
@@ -606,15 +608,21 @@ def test_an_account_is_paid_out_to_heirs_and_in_money(desk: Desk) -> None:
     city.books_balance()
 
 
-def test_what_has_no_effect_yet_cannot_be_approved(desk: Desk) -> None:
-    without = sorted(set(matters()) - set(EFFECTS))
-    for name in without:
-        case = opens(desk, name, detail=dict.fromkeys(matter(name).needs, "x"))
-        desk.takes("zhao", case)
-        refused("desk.no_effect", lambda c=case: desk.decides("zhao", c))
-        desk.decides("zhao", case, "refused")
-        desk.checks("qian", case)
-    assert jobs.carry_out(desk.city.db) == len(without)
+def test_care_elsewhere_is_filed_on_the_papers_of_the_case(desk: Desk) -> None:
+    city, wang = desk.city, desk.city.people["Wang"]
+    detail = {"kind": "long_term", "region": "310000", "reason": "随子女居住"}
+    case = opens(desk, "remote_filing_review", wang.id, person=wang, detail=detail)
+    desk.settles(case)
+    assert jobs.carry_out(city.db) == 0
+    assert "filing.papers_needed" in city.run(lambda tx: casework.history(tx, case))[-1].words
+    paper = evidence.prepare(city.keys, wang.book, city.now, drawn())
+    city.run(lambda tx: evidence.record(tx, paper, case, "residence_permit", wang, wang))
+    city.run(lambda tx: casework.papers_came(tx, case))
+    desk.decides("zhao", case)
+    desk.checks("qian", case)
+    assert jobs.carry_out(city.db) == 1
+    (filed,) = city.run(lambda tx: filings.filings(tx, wang))
+    assert (filed.kind, filed.region, filed.evidence, filed.promise_only) == ("long_term", "310000", (paper.id,), False)
 
 
 # What waits for the agency

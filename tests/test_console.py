@@ -66,7 +66,7 @@ class Console:
     def new_case(self) -> UUID:
         """Wang says that his account was credited wrongly, with a picture."""
         city = self.desk.city
-        wang = city.people["Wang"]
+        city.now, wang = wall_clock(), city.people["Wang"]
         city.credits("Wang", "20.00")
         credit = city.run(lambda tx: tx.one("select id from journal where cause = 'credit' order by recorded_at desc, id desc"))
         about = credit["id"]

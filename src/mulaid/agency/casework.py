@@ -148,7 +148,7 @@ def withdraw(tx: Tx, case: UUID, applicant: PersonRef) -> None:
         _must(tx, found, tx.run(SQL.send_back_case, **_at(found), states=["decided"]))
         found = _find(tx, case)
     _must(tx, found, tx.run(SQL.end_case, **_at(found), state="withdrawn", at=tx.at, states=UNDECIDED))
-    _otherwise(tx, found)
+    EFFECTS[found.matter.name].otherwise(tx, found)
     _event(tx, case, "withdraw")
 
 
@@ -250,8 +250,6 @@ def decide(tx: Tx, case: UUID, version: int, verdict: str, reason: str, words: s
     found = _mine(tx, case, HANDLER, version)
     if verdict not in (APPROVED, REFUSED) or reason not in found.matter.reasons[verdict]:
         raise Refusal("desk.bad_reason")
-    if verdict == APPROVED and found.matter.name not in EFFECTS:
-        raise Refusal("desk.no_effect", matter=found.matter.title)
     done = tx.run(
         SQL.decide_case,
         **_at(found),
@@ -300,9 +298,9 @@ def effect(tx: Tx, case: UUID) -> None:
         desk = Actor(f"{found.decided_by}+{found.checked_by}", COUNTER, found.region)
         EFFECTS[found.matter.name].approved(replace(tx, by=desk), found)
     else:
-        _otherwise(tx, found)
+        EFFECTS[found.matter.name].otherwise(tx, found)
     _event(tx, case, "effect")
-    if found.matter.name not in EFFECTS or not EFFECTS[found.matter.name].tells:
+    if not EFFECTS[found.matter.name].tells:
         verdict = "已通过" if found.verdict == APPROVED else "没有通过"
         say(tx, found.applicant, f"{found.matter.title}{verdict}。{found.words}", case)
     audit.write(tx, found.book, "effect_case", case, behalf_of=found.person.id, purpose=found.matter.name)
@@ -331,17 +329,12 @@ def lapse(tx: Tx, case: UUID) -> None:
     if found.papers_due_on is None or found.papers_due_on >= business_date(tx.at):
         raise Refusal("desk.wrong_state", state=STATES[found.state])
     _must(tx, found, tx.run(SQL.end_case, **_at(found), state="lapsed", at=tx.at, states=["asked_for_papers"]))
-    _otherwise(tx, found)
+    EFFECTS[found.matter.name].otherwise(tx, found)
     _event(tx, case, "lapse")
     say(tx, found.applicant, f"{found.matter.title}：没有在期限内收到材料，这次申请已终止。可以重新申请。", case)
 
 
 # Within
-
-
-def _otherwise(tx: Tx, case: Case) -> None:
-    if case.matter.name in EFFECTS:
-        EFFECTS[case.matter.name].otherwise(tx, case)
 
 
 def _book(region: str, person: PersonRef) -> int:

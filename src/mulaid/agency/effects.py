@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from mulaid import refs
+from mulaid.agency import evidence
 from mulaid.agency.matters import Case
 from mulaid.agency.staff import SQL
 from mulaid.db import Tx
 from mulaid.ledger import journal
-from mulaid.people import activation, aid, application, binding, endings, family
+from mulaid.people import activation, aid, application, binding, endings, family, filings
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
@@ -126,6 +128,22 @@ def pay_out(tx: Tx, case: Case) -> None:
     endings.pay_out(tx, library(), case.person, case.detail["because"], heirs)
 
 
+def file_care(tx: Tx, case: Case) -> None:
+    """Care in another region is filed, on the papers of the case."""
+    papers = [paper.id for paper in evidence.papers_of(tx, case.id, case.about) if not paper.gone]
+    detail, since = case.detail, case.detail.get("care_since")
+    filings.file(
+        tx,
+        library(),
+        case.person,
+        detail["kind"],
+        detail["region"],
+        detail["reason"],
+        care_since=date.fromisoformat(since) if since else None,
+        evidence=papers,
+    )
+
+
 EFFECTS: dict[str, Effect] = {
     "binding_review": Effect(bind, not_bind, tells=True),
     "kinship_doubt": Effect(bind, not_bind, tells=True),
@@ -135,6 +153,7 @@ EFFECTS: dict[str, Effect] = {
     "aid_release_counter": Effect(end_aid),
     "activation_offline": Effect(activate),
     "dispute_not_me": Effect(end_disputed, resume_disputed),
+    "remote_filing_review": Effect(file_care),
     "wrong_charge": Effect(refund),
     "correction": Effect(correct),
     "account_withdrawal": Effect(pay_out),

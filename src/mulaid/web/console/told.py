@@ -16,7 +16,9 @@ from mulaid.ledger.chart import PURSE_NAMES, purse_key
 from mulaid.money import yuan
 from mulaid.people import aid, application, binding
 from mulaid.people.endings import BECAUSE
+from mulaid.people.enrolment import SQL as PEOPLE
 from mulaid.people.enrolment import Enrolment, PersonRef, enrolled, person
+from mulaid.people.filings import KINDS
 from mulaid.people.identity import age_on, mask_number
 from mulaid.people.kinship import Kinship
 from mulaid.policy.explain import RELATIONS
@@ -54,9 +56,8 @@ def of_person(tx: Tx, who: PersonRef) -> Facts:
 
 def of_matter(tx: Tx, case: Case) -> Facts:
     """What the case is about, by its matter; what is no longer there says so instead of failing the page."""
-    tell = TELL.get(case.matter.name, _detail)
     try:
-        return list(tell(tx, case))
+        return list(TELL[case.matter.name](tx, case))
     except Refusal as refusal:
         return [("记录", refusal.says)]
 
@@ -117,9 +118,17 @@ def _payout(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
         yield f"继承人 {person(tx, person_of(UUID(heir))).shown}", f"{yuan(int(fen))} 元"
 
 
-def _detail(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
-    for name, value in case.detail.items():
-        yield name, str(value)
+def _filing(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+    yield "备案类型", KINDS.get(str(case.detail["kind"]), str(case.detail["kind"]))
+    yield "就医地", region(str(case.detail["region"]))
+    yield "原因", str(case.detail["reason"])
+    if case.detail.get("care_since"):
+        yield "已在当地就医", f"{case.detail['care_since']} 起"
+
+
+def _activation(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+    row = tx.one(PEOPLE.credential, book=case.person.book, person=case.person.id)
+    yield "医保码", "已经激活" if row else "还没有激活"
 
 
 TELL: dict[str, Callable[[Tx, Case], Iterator[tuple[str, str]]]] = {
@@ -133,4 +142,6 @@ TELL: dict[str, Callable[[Tx, Case], Iterator[tuple[str, str]]]] = {
     "wrong_charge": _charge,
     "correction": _journal,
     "account_withdrawal": _payout,
+    "activation_offline": _activation,
+    "remote_filing_review": _filing,
 }

@@ -189,8 +189,6 @@ def test_the_clock_moves_and_comes_back(box: Box) -> None:
 
 PEOPLE = """
 version = 1
-aid = []
-family = []
 [[institution]]
 code = "P42010000001"
 name = "演示药房"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
+from typing import TypeAlias
 
 from mulaid import __version__, desk
 from mulaid.calendar import business_date, month_of, wall_clock
@@ -86,6 +87,27 @@ def sandbox(arguments: argparse.Namespace) -> int:
     from mulaid.sandbox import run
 
     return run.run(from_environment(), say, port=arguments.port, people=arguments.people)
+
+
+def conform(arguments: argparse.Namespace) -> int:
+    """check whether a server of the national interface does what hospital programs rely on; exit code 1 when it does not"""
+    from mulaid.conform import checks, kit, report
+
+    assert checks, "importing them registers them"
+
+    def told(result: kit.Result) -> None:
+        say(f"{result.outcome:8}{result.check.id}" + (f"\n        {result.why}" if result.why else ""))
+
+    try:
+        subject = kit.read_subject(arguments.subject, arguments.url, arguments.profile, arguments.sandbox)
+    except kit.SubjectTrouble as trouble:
+        sys.stderr.write(f"mulaid: {trouble}\n")
+        return 2
+    found = kit.run(subject, arguments.only, told)
+    report.keep(found, {"html": arguments.html, "junit": arguments.junit, "json": arguments.json})
+    counts = {outcome: found.count(outcome) for outcome in (kit.PASSED, kit.FAILED, kit.SKIPPED)}
+    say(", ".join(f"{number} {outcome}" for outcome, number in counts.items()))
+    return 1 if counts[kit.FAILED] or not counts[kit.PASSED] else 0
 
 
 def verify(arguments: argparse.Namespace) -> int:
@@ -291,19 +313,35 @@ def bench_credit(arguments: argparse.Namespace) -> int:
     return run(say, arguments.people)
 
 
+Places: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add(place: Places, name: str, work: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    """A command with its own docstring as its help."""
+    made = place.add_parser(name, help=work.__doc__, description=work.__doc__)
+    made.set_defaults(work=work)
+    return made
+
+
 def parser() -> argparse.ArgumentParser:
     """Every command with its help."""
     whole = argparse.ArgumentParser(prog="mulaid", description="Whose money is charged, and by which rule?")
     whole.add_argument("--version", action="version", version=__version__)
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _for_everybody(commands)
+    _for_makers_of_programs(commands)
+    _for_people_of_rules(commands)
+    desk.commands_of(commands, lambda work: lambda given: int(work(from_environment(), given, say)))
+    add(commands, "bench-credit", bench_credit).add_argument("--people", type=int, default=100_000)
+    measuring = add(commands, "bench", bench)
+    measuring.add_argument("--rounds", type=int, default=5)
+    measuring.add_argument("--seconds", type=float, default=6.0)
+    measuring.add_argument("--clients", type=int, default=8)
+    measuring.add_argument("--profile", action="store_true", help="say where the time of a settlement goes")
+    return whole
 
-    def add(
-        place: argparse._SubParsersAction[argparse.ArgumentParser], name: str, work: Callable[[argparse.Namespace], int]
-    ) -> argparse.ArgumentParser:
-        made = place.add_parser(name, help=work.__doc__, description=work.__doc__)
-        made.set_defaults(work=work)
-        return made
 
+def _for_everybody(commands: Places) -> None:
     add(commands, "serve", serve)
     add(commands, "migrate", migrate)
     add(commands, "worker", worker)
@@ -314,15 +352,28 @@ def parser() -> argparse.ArgumentParser:
     coding = add(commands, "code", code)
     coding.add_argument("number", metavar="ID_NUMBER")
     coding.add_argument("--shown-by", default="", metavar="ID_NUMBER", help="a relative whose family account shows it")
-    playing = add(commands, "sandbox", sandbox)
-    playing.add_argument("--port", type=int, default=8200)
-    playing.add_argument("--people", type=Path, metavar="FILE", help="people in the format of the demo city's file")
-    desk.commands_of(commands, lambda work: lambda given: int(work(from_environment(), given, say)))
     add(commands, "verify", verify).add_argument("--json", action="store_true")
     crediting = add(commands, "credit", credit)
     crediting.add_argument("--month", metavar="YYYY-MM", help="default: the present month")
     crediting.add_argument("--again", action="store_true", help="look once more for who was left out of a month that is done")
     crediting.add_argument("--json", action="store_true")
+
+
+def _for_makers_of_programs(commands: Places) -> None:
+    playing = add(commands, "sandbox", sandbox)
+    playing.add_argument("--port", type=int, default=8200)
+    playing.add_argument("--people", type=Path, metavar="FILE", help="people in the format of the demo city's file")
+    conforming = add(commands, "conform", conform)
+    conforming.add_argument("--url", default="http://127.0.0.1:8200", help="the server's address (default: our sandbox)")
+    conforming.add_argument("--profile", default="national", help="the connection profile to expect")
+    conforming.add_argument("--subject", type=Path, metavar="FILE", help="institutions and people that the server knows")
+    conforming.add_argument("--sandbox", default="", metavar="URL", help="a sandbox that shows codes")
+    conforming.add_argument("--only", action="append", default=[], metavar="ID", help="only checks whose id begins so")
+    for form in ("html", "junit", "json"):
+        conforming.add_argument(f"--{form}", type=Path, metavar="FILE", help=f"write the report as {form}")
+
+
+def _for_people_of_rules(commands: Places) -> None:
     packs = commands.add_parser("packs", help="the rules of regions").add_subparsers(
         dest="packs", required=True, metavar="COMMAND"
     )
@@ -350,13 +401,6 @@ def parser() -> argparse.ArgumentParser:
     trying.add_argument("packs", type=Path, help="a pack.toml's folder, or a folder of such, in place of what is in force")
     trying.add_argument("--bills", type=Path, metavar="FILE", help="JSON lines of person and facts (else: settlements here)")
     trying.add_argument("--json", action="store_true")
-    add(commands, "bench-credit", bench_credit).add_argument("--people", type=int, default=100_000)
-    measuring = add(commands, "bench", bench)
-    measuring.add_argument("--rounds", type=int, default=5)
-    measuring.add_argument("--seconds", type=float, default=6.0)
-    measuring.add_argument("--clients", type=int, default=8)
-    measuring.add_argument("--profile", action="store_true", help="say where the time of a settlement goes")
-    return whole
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

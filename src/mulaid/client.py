@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from mulaid.calendar import Clock, stamp, wall_clock
+from mulaid.gateway import contract
 from mulaid.gateway.auth import (
     CSB,
     MULAID1,
@@ -32,7 +33,7 @@ from mulaid.gateway.auth import (
     mulaid1_text,
     tif_signature,
 )
-from mulaid.gateway.dialect import Amount, write
+from mulaid.gateway.dialect import Amount, decoded, profiles, undress, write
 from mulaid.money import Fen
 
 PATH = "/fsi/api"
@@ -77,6 +78,7 @@ class Connection:
     operator: str = "001"
     operator_name: str = ""
     fund_includes_accounts: bool = False
+    profile: str = "national"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ class Client:
         Raises Refused, NoAnswer, and WrongMoney for a settlement whose amounts do not add up.
         """
         msgid = msgid or self.new_msgid()
-        body = write(self._envelope(infno, msgid, given)).encode()
+        body = write(self.envelope(infno, msgid, given)).encode()
         answer = self._exchange(infno, msgid, body)
         if isinstance(answer.output, dict) and "setlinfo" in answer.output:
             wrong = list(identities(answer.output, fund_includes_accounts=self.connection.fund_includes_accounts))
@@ -190,7 +192,8 @@ class Client:
                 raise WrongMoney(f"{infno} {msgid}: {'; '.join(wrong)}")
         return answer
 
-    def _envelope(self, infno: str, msgid: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    def envelope(self, infno: str, msgid: str, given: Any) -> dict[str, Any]:
+        """The message around an input."""
         return {
             "infno": infno,
             "msgid": msgid,
@@ -209,7 +212,7 @@ class Client:
             if attempt:
                 time.sleep(PAUSE_SECONDS * attempt)
             try:
-                response = self.http.post(self.address, content=body, headers=self._signed(infno, body))
+                response = self.http.post(self.address, content=body, headers=self.headers(infno, body))
             except httpx.TransportError as error:
                 told = f"{type(error).__name__}: {error}"
                 continue
@@ -217,13 +220,14 @@ class Client:
                 told = f"HTTP {response.status_code}"
                 continue
             try:
-                return _read(msgid, response.content)
+                return read_answer(self.connection, infno, msgid, response.content)
             except Refused as refused:
                 if refused.code not in ASK_AGAIN or attempt + 1 == self.tries:
                     raise
         raise NoAnswer(f"{infno} {msgid}: {told}")
 
-    def _signed(self, infno: str, body: bytes) -> dict[str, str]:
+    def headers(self, infno: str, body: bytes) -> dict[str, str]:
+        """The headers of one try: a signature is used once."""
         return {
             "Content-Type": "application/json; charset=utf-8",
             **signature(self.connection, self.address, infno, body, self.clock()),
@@ -264,11 +268,11 @@ class Client:
 
     def preview(self, bill: Bill, *, use_accounts: bool = True) -> Answer:
         """2206: what 2207 would come to now."""
-        return self.call("2206", {"data": _bill_data(bill, use_accounts)})
+        return self.call("2206", {"data": self.bill_data(bill, use_accounts)})
 
     def settle(self, bill: Bill, *, use_accounts: bool = True, msgid: str = "") -> Answer:
         """2207: the money moves. The same `msgid` again gets the stored answer."""
-        return self.call("2207", {"data": _bill_data(bill, use_accounts)}, msgid)
+        return self.call("2207", {"data": self.bill_data(bill, use_accounts)}, msgid)
 
     def admit(self, person: str, certificate: Certificate, number: str, *, disease: str = "") -> Visit:
         """2401: a stay in hospital begins."""
@@ -291,21 +295,22 @@ class Client:
 
     def preview_stay(self, bill: Bill, *, use_accounts: bool = True) -> Answer:
         """2303: what 2304 would come to now."""
-        return self.call("2303", {"data": _bill_data(bill, use_accounts)})
+        return self.call("2303", {"data": self.bill_data(bill, use_accounts)})
 
     def settle_stay(self, bill: Bill, *, use_accounts: bool = True, msgid: str = "") -> Answer:
         """2304: the money of a stay moves."""
-        return self.call("2304", {"data": _bill_data(bill, use_accounts)}, msgid)
+        return self.call("2304", {"data": self.bill_data(bill, use_accounts)}, msgid)
 
     def preview_purchase(self, person: str, certificate: Certificate, lines: Sequence[Line], **more: Any) -> Answer:
         """2101: what 2102 would come to now."""
-        return self.call("2101", self._purchase(person, certificate, lines, **more))
+        return self.call("2101", self.purchase(person, certificate, lines, **more))
 
     def buy(self, person: str, certificate: Certificate, lines: Sequence[Line], msgid: str = "", **more: Any) -> Answer:
         """2102: a purchase at a pharmacy."""
-        return self.call("2102", self._purchase(person, certificate, lines, **more), msgid)
+        return self.call("2102", self.purchase(person, certificate, lines, **more), msgid)
 
-    def _purchase(self, person: str, certificate: Certificate, lines: Sequence[Line], *, use_accounts: bool = True) -> Info:
+    def purchase(self, person: str, certificate: Certificate, lines: Sequence[Line], *, use_accounts: bool = True) -> Info:
+        """The input of 2101 and 2102."""
         at = self.clock()
         info = {
             "psn_no": person,
@@ -317,6 +322,20 @@ class Client:
             **certificate.fields,
         }
         return {"druginfo": info, "drugdetail": [_row(line, str(place), at) for place, line in enumerate(lines, 1)]}
+
+    @staticmethod
+    def bill_data(bill: Bill, use_accounts: bool = True) -> dict[str, Any]:
+        """The input of 2206 and 2207, and of their twins for stays."""
+        return {
+            "psn_no": bill.visit.person,
+            "mdtrt_id": bill.visit.id,
+            **({"chrg_bchno": bill.batch, "med_type": "11"} if bill.batch else {}),  # stays have no batches
+            "medfee_sumamt": Amount(bill.total),
+            "psn_setlway": "01",
+            "acct_used_flag": "1" if use_accounts else "0",
+            "insutype": "",
+            **bill.visit.certificate.fields,
+        }
 
     def refund(self, paid: Info, *, infno: str = "2208", msgid: str = "") -> Answer:
         """2208, at pharmacies 2103, of stays 2305: a settlement is returned whole."""
@@ -342,19 +361,6 @@ def _row(line: Line, serial: str, at: datetime) -> dict[str, Any]:
         "det_item_fee_sumamt": Amount(line.fen),
         "cnt": line.count,
         "pric": Amount(line.price),
-    }
-
-
-def _bill_data(bill: Bill, use_accounts: bool) -> dict[str, Any]:
-    return {
-        "psn_no": bill.visit.person,
-        "mdtrt_id": bill.visit.id,
-        **({"chrg_bchno": bill.batch, "med_type": "11"} if bill.batch else {}),  # stays have no batches
-        "medfee_sumamt": Amount(bill.total),
-        "psn_setlway": "01",
-        "acct_used_flag": "1" if use_accounts else "0",
-        "insutype": "",
-        **bill.visit.certificate.fields,
     }
 
 
@@ -402,9 +408,10 @@ def _tif(connection: Connection, signed: str) -> dict[str, str]:
     }
 
 
-def _read(msgid: str, raw: bytes) -> Answer:
+def read_answer(connection: Connection, infno: str, msgid: str, raw: bytes) -> Answer:
+    """What came back, in the usual form whatever the connection's dialect. Raises Refused and NoAnswer."""
     try:
-        message = json.loads(raw, parse_float=Decimal)
+        message = as_usual(connection, infno, raw)
         infcode = str(message["infcode"])
     except (ValueError, KeyError, TypeError):
         raise NoAnswer(f"{msgid}: the answer cannot be read: {raw[:200]!r}") from None
@@ -413,6 +420,42 @@ def _read(msgid: str, raw: bytes) -> Answer:
         code = re.search(r"〔([a-z0-9_.]+)〕$", said, re.ASCII)
         raise Refused(code[1] if code else "", said)
     return Answer(msgid, message.get("output"), raw, str(message.get("warn_msg") or ""))
+
+
+def as_usual(connection: Connection, infno: str, raw: bytes) -> dict[str, Any]:
+    """An answer in the usual form: names, encoding and amounts as the national interface writes them. Raises ValueError."""
+    profile = profiles()[connection.profile]
+    fields = contract.answer_fields(infno) if infno in contract.contract().transactions else {}
+    kept = {field.name for known in fields.values() for field in known if not field.name.islower()}
+    try:
+        message = undress(profile, raw, kept)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # A caller that cannot prove who it is has no dialect yet.
+        message = json.loads(decoded(raw)[0], parse_float=Decimal)
+    if isinstance(message.get("output"), dict):
+        for node, known in fields.items():
+            rows = message["output"].get(node)
+            for row in rows if isinstance(rows, list) else [rows]:
+                if isinstance(row, dict):
+                    kinds = {field.name: field.kind for field in known}
+                    row.update({name: _as_typed(kinds.get(name, profile.amounts_text), value) for name, value in row.items()})
+    return dict(message)
+
+
+def _as_typed(kind: str | bool, value: Any) -> Any:
+    """A member by its kind; for one that no table names, whether the connection writes amounts as text."""
+    if not isinstance(value, str):
+        return value
+    if isinstance(kind, bool):
+        return Decimal(value) if kind and re.fullmatch(r"-?[0-9]+\.[0-9]{2}", value, re.ASCII) else value
+    if not value:
+        return None if kind != "C" else value
+    if kind == "N":
+        return Decimal(value)
+    if kind in ("D", "DT") and re.fullmatch(r"[0-9]{8}(?:[0-9]{6})?", value, re.ASCII):
+        day = f"{value[:4]}-{value[4:6]}-{value[6:8]}"
+        return f"{day} {value[8:10]}:{value[10:12]}:{value[12:14]}" if value[8:] else day
+    return value.replace("/", "-") if kind in ("D", "DT") else value
 
 
 def identities(output: Info, *, fund_includes_accounts: bool = False) -> Iterator[str]:

@@ -184,10 +184,10 @@ def read(text: str | None = None) -> City:
         version=raw["version"],
         places={row["code"]: _place(row) for row in raw["institution"]},
         households=tuple(_household(row) for row in raw["household"]),
-        authorisations=tuple(_authorisation(row) for row in raw["aid"]),
-        pools=tuple(_pool(row) for row in raw["pool"]),
-        quotas=tuple(Quota(**{**row, "quota": parse_yuan(row["quota"])}) for row in raw["quota"]),
-        bonds=tuple(Bond(**row) for row in raw["family"]),
+        authorisations=tuple(_authorisation(row) for row in raw.get("aid", ())),
+        pools=tuple(_pool(row) for row in raw.get("pool", ())),
+        quotas=tuple(Quota(**{**row, "quota": parse_yuan(row["quota"])}) for row in raw.get("quota", ())),
+        bonds=tuple(Bond(**row) for row in raw.get("family", ())),
         items=items,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -224,6 +224,46 @@ def _named(profile: Profile, name: str) -> str:
         first, *rest = name.split("_")
         return first + "".join(word.capitalize() for word in rest)
     return name.upper() if profile.names == "upper" else name
+
+
+def undress(profile: Profile, raw: bytes, kept: Collection[str] = ()) -> dict[str, Any]:
+    """An answer as it was before `dress`, for those who read answers; amounts that went out as text are still text.
+
+    `kept` are names that have capitals of their own.
+
+    Raises ValueError where the answer is not in the connection's way of writing.
+    """
+    answer = json.loads(raw.decode(profile.charset), parse_float=Decimal)
+    if profile.wrapper == "data":
+        answer = answer["data"]
+    elif profile.wrapper == "text":
+        answer = json.loads(answer["body"], parse_float=Decimal)
+    if profile.names == "upper":
+        answer = {name.lower(): value for name, value in answer.items()}
+    if profile.output_text and isinstance(answer.get("output"), str):
+        answer["output"] = json.loads(answer["output"], parse_float=Decimal)
+    answer["output"] = _undressed(profile, answer.get("output"), kept)
+    return dict(answer)
+
+
+def _undressed(profile: Profile, value: Any, kept: Collection[str], name: str = "") -> Any:
+    if isinstance(value, dict):
+        named = {_unnamed(profile, key, kept): member for key, member in value.items()}
+        return {key: _undressed(profile, member, kept, key) for key, member in named.items()}
+    if isinstance(value, list):
+        if name in profile.listed:
+            (value,) = value
+            return _undressed(profile, value, kept)
+        return [_undressed(profile, one, kept) for one in value]
+    return value
+
+
+def _unnamed(profile: Profile, name: str, kept: Collection[str]) -> str:
+    if profile.names == "camel" and name not in kept:
+        return re.sub(r"(?<=.)([A-Z])", lambda found: "_" + found[1].lower(), name)
+    if profile.names == "upper":
+        return next((known for known in kept if known.upper() == name), name.lower())
+    return name
 
 
 # What comes in

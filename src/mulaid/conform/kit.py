@@ -1,0 +1,359 @@
+"""The kit's bench: what a check may use, how it says what it found, and how all checks are run.
+
+A check is a function that speaks to the server as a hospital's program would and calls `expect` for everything it relies on.
+Nothing it uses belongs to one server: only messages, and for codes and clocks a sandbox where there is one.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import ssl
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from mulaid.client import Answer, Certificate, Client, Connection, Info, Line, NoAnswer, Refused, WrongMoney, as_usual
+from mulaid.gateway import contract
+from mulaid.gateway.auth import OPEN
+from mulaid.gateway.dialect import Profile, profiles, write
+from mulaid.money import Fen, parse_yuan
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+CUT_SECONDS = 0.2
+
+
+class SubjectTrouble(Exception):
+    """The subject's description cannot be used; the message says what is missing. For the operator, in English."""
+
+
+class Skip(Exception):
+    """The check does not apply here, or what it needs is not there; the message says why."""
+
+
+class Unmet(Exception):
+    """Something that hospital programs rely on is not so; the message says what was expected and what came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the server under test knows. `connections` are by institution's role; codes come from a sandbox at `sandbox`."""
+
+    url: str
+    profile: Profile
+    institutions: Mapping[str, Mapping[str, str]]
+    people: Mapping[str, str]
+    item: str
+    price: Fen
+    unknown_item: str
+    sandbox: str = ""
+
+    def connection(self, role: str) -> Connection:
+        """How an institution reaches the server."""
+        given = self.institutions.get(role)
+        if given is None:
+            raise Skip(f"no institution in the role of {role} is described")
+        return Connection(
+            given["code"],
+            given.get("transport", OPEN),
+            given.get("id", ""),
+            given.get("key", "").encode(),
+            fund_includes_accounts=self.profile.fund_includes_accounts,
+            profile=self.profile.name,
+        )
+
+
+def read_subject(path: Path | None, url: str, profile: str, sandbox: str) -> Subject:
+    """The subject from its file, our own sandbox's when none is named; raises SubjectTrouble."""
+    from importlib import resources
+
+    text = path.read_text("utf-8") if path else resources.files("mulaid.conform").joinpath("subject.toml").read_text("utf-8")
+    try:
+        raw = tomllib.loads(text)
+        return Subject(
+            url=url,
+            profile=profiles()[profile],
+            institutions=raw["institutions"],
+            people={role: row["number"] for role, row in raw["people"].items() if row["number"]},
+            item=raw["items"]["class_a"],
+            price=parse_yuan(raw["items"]["price"]),
+            unknown_item=raw["items"]["unknown"],
+            sandbox=sandbox,
+        )
+    except KeyError as error:
+        raise SubjectTrouble(
+            f"the subject lacks {error.args[0]!r}, or the profile is unknown ({', '.join(profiles())})"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SubjectTrouble(f"the subject is not TOML: {error}") from None
+
+
+class Bench:
+    """What one check works with: clients of the institutions, people, bills, and a broken line to order."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self._stack = ExitStack()
+        self._clients: dict[str, Client] = {}
+        self._paid: list[tuple[str, Info, str]] = []
+
+    def close(self) -> None:
+        """Refund what the check left settled, so that money does not run out, and give the connections back."""
+        for role, paid, infno in reversed(self._paid):
+            try:
+                self.client(role).refund(paid, infno=infno)
+            except (Refused, NoAnswer):
+                continue
+        self._stack.close()
+
+    # Who and where
+
+    def client(self, role: str) -> Client:
+        """The program of one institution."""
+        if role not in self._clients:
+            self._clients[role] = self._stack.enter_context(Client(self.subject.url, self.subject.connection(role), timeout=20))
+        return self._clients[role]
+
+    @cached_property
+    def hospital(self) -> Client:
+        """The hospital's program."""
+        return self.client("hospital")
+
+    @cached_property
+    def pharmacy(self) -> Client:
+        """The pharmacy's program."""
+        return self.client("pharmacy")
+
+    def card(self, role: str) -> Certificate:
+        """The ID card of somebody; skips where nobody is described in that role."""
+        if role not in self.subject.people:
+            raise Skip(f"nobody in the role of {role} is described")
+        return Certificate("02", self.subject.people[role])
+
+    def person(self, client: Client, role: str) -> tuple[str, Certificate]:
+        """Somebody's number at the insurance, and the card."""
+        card = self.card(role)
+        return str(client.person(card)["baseinfo"]["psn_no"]), card
+
+    def balance(self, client: Client, role: str) -> Decimal:
+        """What somebody's own account holds, as 1101 tells."""
+        rows = client.person(self.card(role))["insuinfo"]
+        return Decimal(rows[0]["balc"]) if rows else Decimal(0)
+
+    def holds(self, client: Client, money: Decimal) -> None:
+        """The patient's own account holds exactly this."""
+        left = self.balance(client, "aided")
+        expect(left == money, f"an own account of {money}", left)
+
+    def code(self, role: str) -> str:
+        """A fresh insurance code; skips where no sandbox makes one."""
+        if not self.subject.sandbox:
+            raise Skip("codes can be tried only with a sandbox (--sandbox)")
+        self.card(role)
+        body = json.dumps({"number": self.subject.people[role]})
+        try:
+            answer = httpx.post(f"{self.subject.sandbox.rstrip('/')}/sandbox/code", content=body, timeout=20)
+        except httpx.TransportError as error:
+            raise Skip(f"the sandbox does not answer ({type(error).__name__})") from None
+        if answer.status_code != 200:
+            raise Skip(f"the sandbox gives no code: {answer.text[:200]}")
+        return str(answer.json()["code"])
+
+    # Bills
+
+    def lines(self, count: int = 2) -> list[Line]:
+        """A small bill."""
+        return [Line(self.subject.item, self.subject.price, place) for place in range(1, count + 1)]
+
+    def buys(self, role: str = "aided", msgid: str = "", **more: Any) -> Answer:
+        """A purchase, to be refunded when the check is over."""
+        person, card = self.person(self.pharmacy, role)
+        answer = self.pharmacy.buy(person, card, self.lines(), msgid, **more)
+        self._paid.append(("pharmacy", answer.paid, "2103"))
+        return answer
+
+    def purchase(self, role: str = "aided") -> dict[str, Any]:
+        """The input of 2101 and 2102."""
+        person, card = self.person(self.pharmacy, role)
+        given: dict[str, Any] = dict(self.pharmacy.purchase(person, card, self.lines()))
+        return given
+
+    def bill(self, role: str = "aided", client: Client | None = None) -> dict[str, Any]:
+        """A visit with uploaded lines: the input of 2206 and 2207."""
+        client = client or self.hospital
+        person, card = self.person(client, role)
+        visit = client.register(person, card, secrets.token_hex(8))
+        bill, _ = client.upload(visit, self.lines())
+        return dict(client.bill_data(bill))
+
+    def settles(self, given: Mapping[str, Any], msgid: str = "", client: Client | None = None) -> Answer:
+        """2207 of such a bill, to be refunded when the check is over."""
+        client = client or self.hospital
+        answer = client.call("2207", {"data": given}, msgid)
+        self._paid.append(("hospital", answer.paid, "2208"))
+        return answer
+
+    def remember(self, role: str, paid: Info, infno: str) -> None:
+        """Have a settlement refunded when the check is over."""
+        self._paid.append((role, paid, infno))
+
+    # Raw messages
+
+    def raw(self, client: Client, infno: str, given: Any, msgid: str = "", **envelope: Any) -> httpx.Response:
+        """A message exactly as given; `envelope` replaces members, None leaves one out."""
+        return self.post(client, infno, self.text(client, infno, given, msgid, **envelope))
+
+    def text(self, client: Client, infno: str, given: Any, msgid: str = "", **envelope: Any) -> bytes:
+        """The bytes of a message."""
+        message = {**client.envelope(infno, msgid or client.new_msgid(), given), **envelope}
+        return write({name: value for name, value in message.items() if value is not None}).encode()
+
+    def post(self, client: Client, infno: str, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """Signed bytes, once; a dead line is Unmet."""
+        try:
+            return client.http.post(client.address, content=body, headers={**client.headers(infno, body), **(headers or {})})
+        except httpx.TransportError as error:
+            raise Unmet(f"{infno}: no answer came ({type(error).__name__})") from None
+
+    def refused(self, client: Client, infno: str, given: Any, **envelope: Any) -> str:
+        """A message that must be refused, with words; the words."""
+        return self.refusal(self.raw(client, infno, given, **envelope), infno)
+
+    def refusal(self, answer: httpx.Response, about: str) -> str:
+        """The words of a refusal: HTTP 200 (401 for a caller that cannot prove who it is), infcode -1, Chinese err_msg."""
+        message = self.message(answer, about, (200, 401))
+        expect(str(message.get("infcode")) == "-1", f"{about}: infcode -1", message.get("infcode"))
+        words = str(message.get("err_msg") or "")
+        expect(any("\u4e00" <= sign <= "\u9fff" for sign in words), f"{about}: err_msg says in Chinese what is wrong", words)
+        return words
+
+    def message(self, answer: httpx.Response, about: str, statuses: Sequence[int] = (200,)) -> dict[str, Any]:
+        """An answer as JSON; anything else is Unmet."""
+        expect(answer.status_code in statuses, f"{about}: HTTP {' or '.join(map(str, statuses))}", answer.status_code)
+        try:
+            message = as_usual(self.subject.connection("hospital"), about[:4], answer.content)
+        except ValueError:
+            raise Unmet(f"{about}: the answer is not in the connection's form: {answer.text[:120]!r}") from None
+        expect(isinstance(message, dict), f"{about}: the answer is an object", type(message).__name__)
+        return dict(message)
+
+    def cut(self, client: Client, infno: str, body: bytes, *, sent: float, wait: bool) -> None:
+        """Send a part of a message (`sent` 0 to 1) and break the line; with `wait` the server gets time to carry it out first."""
+        parts = urlsplit(client.address)
+        headers = {"Host": parts.netloc, "Content-Length": str(len(body)), **client.headers(infno, body)}
+        head = f"POST {parts.path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n"
+        whole = head.encode() + body
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        with socket.create_connection((parts.hostname or "", port), timeout=10) as line:
+            wire = (
+                ssl.create_default_context().wrap_socket(line, server_hostname=parts.hostname)
+                if parts.scheme == "https"
+                else line
+            )
+            wire.sendall(whole[: len(head) + int(len(body) * sent)] if sent else whole[: len(head) // 2])
+            if wait:
+                time.sleep(CUT_SECONDS)
+
+
+def expect(holds: bool, what: str, got: object) -> None:
+    """Raises Unmet unless it holds."""
+    if not holds:
+        raise Unmet(f"expected {what}; got {got!r}")
+
+
+def in_form(infno: str, answer: Answer) -> None:
+    """The output has every member of the contract, in its type."""
+    faults = contract.answer_faults(infno, answer.output)
+    expect(not faults, f"{infno} in the form of the contract", "; ".join(faults[:5]))
+
+
+Work = Callable[[Bench], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that programs rely on."""
+
+    id: str
+    says: str
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a check; `why` is empty when it passed."""
+
+    check: Check
+    outcome: str
+    why: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class Report:
+    """All results of one run."""
+
+    subject: Subject
+    results: list[Result] = field(default_factory=list)
+
+    def count(self, outcome: str) -> int:
+        """How many ended so."""
+        return sum(result.outcome == outcome for result in self.results)
+
+
+CHECKS: list[Check] = []
+
+
+def check(id: str, says: str) -> Callable[[Work], Work]:
+    """Registers a check; `says` is the sentence of the report."""
+
+    def keep(work: Work) -> Work:
+        CHECKS.append(Check(id, says, work))
+        return work
+
+    return keep
+
+
+def run(subject: Subject, only: Sequence[str] = (), told: Callable[[Result], None] = lambda _: None) -> Report:
+    """Every check, one after the other, each on a bench of its own."""
+    report = Report(subject)
+    for one in chosen(only):
+        began = time.monotonic()
+        outcome, why = _carry_out(one, subject)
+        report.results.append(Result(one, outcome, why, time.monotonic() - began))
+        told(report.results[-1])
+    return report
+
+
+def chosen(only: Sequence[str]) -> Iterator[Check]:
+    """The checks whose id begins with one of the given, or all."""
+    yield from (one for one in CHECKS if not only or one.id.startswith(tuple(only)))
+
+
+def _carry_out(one: Check, subject: Subject) -> tuple[str, str]:
+    bench = Bench(subject)
+    try:
+        one.work(bench)
+        return PASSED, ""
+    except Skip as skip:
+        return SKIPPED, str(skip)
+    except (Unmet, WrongMoney) as unmet:
+        return FAILED, str(unmet)
+    except Refused as refused:
+        return FAILED, f"refused: {refused.err_msg}"
+    except NoAnswer as lost:
+        return FAILED, str(lost)
+    except (KeyError, TypeError, ValueError, IndexError, ArithmeticError) as wrong:
+        return FAILED, f"the answer lacks what a program reads: {type(wrong).__name__} {wrong}"
+    finally:
+        bench.close()

@@ -807,6 +807,26 @@ def test_what_the_agency_froze_only_the_agency_thaws(desk: Desk) -> None:
     assert city.shows_code("Child", "Wang")
 
 
+def test_the_desk_freezes_within_its_region_and_says_so(desk: Desk) -> None:
+    city, wang = desk.city, desk.city.people["Wang"]
+    desk.hire("wangwang", "420100", "handler", number=city.numbers["Wang"])
+    before = city.run(lambda tx: str(tx.all("select * from credential order by person")))
+    wrong = {"chen": "staff.other_region", "qian": "staff.not_allowed", "nosy": "staff.not_allowed", "wangwang": "staff.own_file"}
+    for who, code in wrong.items():
+        refused(code, lambda w=who: desk.as_(w, lambda tx: casework.freeze(tx, wang, "来电挂失")))
+        refused(code, lambda w=who: desk.as_(w, lambda tx: casework.thaw(tx, wang)))
+    refused("desk.words_needed", lambda: desk.as_("zhao", lambda tx: casework.freeze(tx, wang, " ")))
+    assert city.run(lambda tx: str(tx.all("select * from credential order by person"))) == before
+    desk.as_("zhao", lambda tx: casework.freeze(tx, wang, "来电挂失"))
+    refused("credential.frozen", lambda: city.shows_code("Wang"))
+    refused("credential.frozen_by_agency", lambda: thaws(city, "Wang", "Wang"))
+    desk.as_("sun", lambda tx: casework.thaw(tx, wang))
+    assert city.shows_code("Wang")
+    assert sum("12393" in text for text in news_of(city)) == 2
+    told = city.run(lambda tx: tx.all("select actor, purpose from audit where act = 'freeze_credential'"))
+    assert [(row["actor"], row["purpose"]) for row in told] == [("desk:zhao", "来电挂失")]
+
+
 def test_a_relative_of_another_book_is_frozen_there(desk: Desk) -> None:
     city = desk.city
     city.enrols("Far", "5.00", region="440100")

@@ -83,6 +83,11 @@ def test_from_the_first_account_to_the_effect(city: City, typed: Typed) -> None:
     assert "booked_wrongly（核实记账有误）" in shown
     assert jobs.carry_out(city.db) == 1
     assert city.holds("Wang") == "90.00"
+    assert typed("desk", "freeze", city.numbers["Wang"], "--why", "来电挂失", "--as", "zhao")[0] == 0
+    code, told = typed("desk", "freeze", city.numbers["Wang"], "--why", "来电挂失", "--as", "zhao")
+    assert (code, "credential.not_active" in told) == (2, True)
+    assert typed("desk", "thaw", city.numbers["Wang"], "--as", "zhao")[0] == 0
+    assert "邀请码" in typed("staff", "invite", "zhao", "--as", "root.sys")[1]
     assert typed("staff", "disable", "zhao", "--as", "root.sec")[0] == 0
     assert typed("desk", "list", "--as", "zhao")[0] == 2
     for wrong in ("C123", "V" + case[1:], case[:-1] + "U"):

@@ -16,6 +16,7 @@ from uuid import UUID
 if TYPE_CHECKING:  # what is heavy is imported by the command that needs it
     from mulaid.agency import casework, staff
     from mulaid.db import Tx
+    from mulaid.people.enrolment import PersonRef
     from mulaid.settings import Settings
 
 Say = Callable[[str], None]
@@ -141,6 +142,34 @@ def show(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     return 0
 
 
+def freeze(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """stop a person's credential at once, as the hotline does"""
+    from mulaid.agency import casework
+
+    _for_number(settings, given, lambda tx, person: casework.freeze(tx, person, given.why))
+    say("医保电子凭证已停用，本人会收到消息。")
+    return 0
+
+
+def thaw(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """let a frozen credential go"""
+    from mulaid.agency import casework
+
+    _for_number(settings, given, casework.thaw)
+    say("医保电子凭证已恢复，本人会收到消息。")
+    return 0
+
+
+def _for_number(settings: Settings, given: argparse.Namespace, work: Callable[[Tx, PersonRef], None]) -> None:
+    from mulaid.people import enrolment
+
+    def carry_out(tx: Tx) -> None:
+        work(tx, enrolment.find(tx, "01", given.number, settings.allows_test_people))
+
+    with _acting(settings, given.who) as act:
+        act(carry_out)
+
+
 def step(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     """take one step of a case, on the version you have seen"""
     from mulaid.agency import casework
@@ -188,6 +217,12 @@ def commands_of(place: argparse._SubParsersAction[argparse.ArgumentParser], boun
     listing = _command(cases, "list", queue, bound)
     listing.add_argument("--json", action="store_true")
     _who(listing)
+    for name, work in (("freeze", freeze), ("thaw", thaw)):
+        one = _command(cases, name, work, bound)
+        one.add_argument("number", metavar="ID_NUMBER")
+        if name == "freeze":
+            one.add_argument("--why", required=True)
+        _who(one)
     showing = _command(cases, "show", show, bound)
     showing.add_argument("case")
     _who(showing)

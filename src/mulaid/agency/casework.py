@@ -22,7 +22,7 @@ from mulaid.calendar import business_date
 from mulaid.crypto import digest
 from mulaid.db import Actor, Row, Tx
 from mulaid.outside.messages import say
-from mulaid.people import family
+from mulaid.people import activation, family
 from mulaid.people.eligibility import COUNTER
 from mulaid.people.enrolment import BUCKETS, PersonRef, enrolled
 from mulaid.refs import LARGEST_BOOK
@@ -285,6 +285,20 @@ def send_back(tx: Tx, case: UUID, version: int, words: str) -> None:
     _event(tx, case, "send_back", _said(words))
 
 
+def freeze(tx: Tx, person: PersonRef, why: str) -> None:
+    """The hotline or the counter stops a credential at once; the person is told. Refuses other regions and one's own family."""
+    _for_person(tx, person)
+    activation.freeze(tx, person, None, _said(why))
+    say(tx, person, "您的医保电子凭证已由医保部门停用。不是您要求的，请拨打 12393。", None)
+
+
+def thaw(tx: Tx, person: PersonRef) -> None:
+    """The desk lets a credential go that it froze, or that the person cannot let go of; the person is told."""
+    _for_person(tx, person)
+    activation.thaw(tx, person, None)
+    say(tx, person, "您的医保电子凭证已恢复使用。不是您要求的，请拨打 12393。", None)
+
+
 # The worker
 
 
@@ -359,6 +373,12 @@ def _find(tx: Tx, case: UUID) -> Case:
 def _clerk(tx: Tx, role: str | Sequence[str], case: Case) -> None:
     one = staff.acting(tx, role, case.region)
     staff.require_stranger(tx, one, [case.person, case.applicant])
+
+
+def _for_person(tx: Tx, person: PersonRef) -> None:
+    """Whether the acting handler may do something for a person outside of any case."""
+    one = staff.acting(tx, HANDLER, enrolled(tx, person, business_date(tx.at)).region)
+    staff.require_stranger(tx, one, [person])
 
 
 def _mine(tx: Tx, case: UUID, role: str, version: int) -> Case:

@@ -44,13 +44,15 @@ def mark(picture: bytes, words: str) -> bytes:
     with Image.open(io.BytesIO(picture), formats=("JPEG",)) as opened:
         paper = opened.convert("RGB")
     size = max(14, max(paper.size) // 40)
-    ink = Image.new("L", paper.size, 0)
-    draw, font = ImageDraw.Draw(ink), ImageFont.load_default(size)
-    step = size * 6
-    for row, top in enumerate(range(size, paper.height, step)):
-        for left in range(-step * (row % 2), paper.width, int(draw.textlength(words, font)) + step):
-            draw.text((left, top), words, fill=70, font=font)
-    paper.paste(Image.new("RGB", paper.size, (160, 0, 0)), mask=ink)
+    # Twice, in light and a pixel beside it in dark, so that it is seen on every ground.
+    for colour, shift in (((255, 255, 255), 0), ((130, 0, 0), 1)):
+        ink = Image.new("L", paper.size, 0)
+        draw, font = ImageDraw.Draw(ink), ImageFont.load_default(size)
+        step = size * 6
+        for row, top in enumerate(range(size, paper.height, step)):
+            for left in range(-step * (row % 2), paper.width, int(draw.textlength(words, font)) + step):
+                draw.text((left + shift, top + shift), words, fill=110, font=font)
+        paper.paste(Image.new("RGB", paper.size, colour), mask=ink)
     return _jpeg(paper)
 
 

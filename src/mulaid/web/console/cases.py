@@ -35,6 +35,7 @@ ACTS = {
     "decide_approved": "决定：通过", "decide_refused": "决定：不予通过", "check": "复核同意", "send_back": "复核退回",
     "effect": "已办结", "effect_refused": "没能生效，退回经办", "withdraw": "申请人撤回", "lapse": "逾期终止",
 }  # fmt: skip
+CHANNELS = {"jobs": "系统", "counter": "窗口"}
 VERDICTS = {APPROVED: "通过", REFUSED: "不予通过"}
 PICTURE = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -189,7 +190,7 @@ def _page(request: HttpRequest, ref: UUID, form: Form | None) -> HttpResponse:
             "applicant": told.of_person(tx, seen.applicant) if seen.applicant != seen.person else [],
             "matter": told.of_matter(tx, seen),
             "papers": papers,
-            "events": [(event, ACTS[event.act]) for event in casework.history(tx, ref)],
+            "events": [(event, ACTS[event.act], _who(event.actor)) for event in casework.history(tx, ref)],
             "left": _left(seen.papers_due_on or seen.due_on, business_date(tx.at)),
         }
     mine = seen.taken_by == clerk.staff.id
@@ -234,6 +235,12 @@ def _left(due: date, today: date) -> str:
     if days < 0:
         return f"超时 {-days} 天"
     return "今天到期" if days == 0 else f"还有 {days} 天"
+
+
+def _who(actor: str) -> str:
+    """Who did it, as colleagues say it: staff by account, everybody else by where it came from."""
+    channel, _, name = actor.partition(":")
+    return name if channel in ("desk", "cli") else CHANNELS.get(channel, "申请人")
 
 
 def _ref(number: str) -> UUID:

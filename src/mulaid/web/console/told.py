@@ -33,6 +33,18 @@ KIN = {
     Kinship.CONTRADICTED: "登记不一致，请重点核对",
     Kinship.UNKNOWN: "没有查到登记，请核对材料",
 }
+ACCOUNTS = {
+    "fund": "医保基金",
+    "institution": "应付医药机构",
+    "cash": "现金",
+    "clearing": "账本往来",
+    "crediting": "个人账户划入",
+    "premium": "保费",
+    "payout": "支取",
+    "on_the_way": "转出在途",
+}
+"""Tallied accounts by the first word of their names (mulaid.ledger.chart)."""
+
 ROUTES = {
     "id_number": "身份证号",
     "other_document": "其他证件",
@@ -107,7 +119,7 @@ def _journal(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
         raise Refusal("ledger.unknown_journal")
     for leg, (account, fen) in enumerate(zip(row["accounts"], row["fens"], strict=True)):
         key = purse_key(account)
-        name = PURSE_NAMES[key[1]] if key else account.partition(":")[0]
+        name = PURSE_NAMES[key[1]] if key else ACCOUNTS[account.partition(":")[0]]
         back = case.detail.get("parts", {}).get(str(leg))
         yield f"分录第 {leg + 1} 条 · {name}", f"{yuan(fen)} 元" + (f"，拟退 {yuan(int(back))} 元" if back else "")
 

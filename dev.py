@@ -77,7 +77,13 @@ def bench(*words: str) -> None:
     become("mulaid", "bench", *words)
 
 
-COMMANDS = {command.__name__: command for command in (run, test, check, fmt, bench)}
+def city(*words: str) -> None:
+    """live through a month of a simulated city: --people 1000 --days 30 --seed 1"""
+    set_up()
+    become("mulaid", "city", *words)
+
+
+COMMANDS = {command.__name__: command for command in (run, test, check, fmt, bench, city)}
 
 
 def main(*words: str) -> None:

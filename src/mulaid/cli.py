@@ -313,6 +313,27 @@ def bench_credit(arguments: argparse.Namespace) -> int:
     return run(say, arguments.people)
 
 
+def city(arguments: argparse.Namespace) -> int:
+    """live through days of a simulated city; exit code 1 when books, relations or decisions disagree after one of them"""
+    from mulaid.proof.acts import ACTS
+    from mulaid.proof.cases import scratch
+    from mulaid.proof.life import Trouble, live, report
+
+    settings = from_environment()
+    people, days, seed = arguments.people, arguments.days, arguments.seed
+    progress(f"a city of {people} people for {days} days, seed {seed}, in a database that is gone afterwards")
+    with scratch(settings) as (url, keys):
+        embedded = settings.database_url is None
+        try:
+            life = live(url, keys, progress, people=people, days=days, seed=seed, embedded=embedded, acts=ACTS)
+        except Trouble as trouble:
+            say(str(trouble))
+            return 1
+    for line in report(life, list(ACTS)):
+        say(line)
+    return 0
+
+
 Places: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -338,6 +359,10 @@ def parser() -> argparse.ArgumentParser:
     measuring.add_argument("--seconds", type=float, default=6.0)
     measuring.add_argument("--clients", type=int, default=8)
     measuring.add_argument("--profile", action="store_true", help="say where the time of a settlement goes")
+    living = add(commands, "city", city)
+    living.add_argument("--people", type=_between(10, 100_000), default=1000)
+    living.add_argument("--days", type=_between(1, 3660), default=30)
+    living.add_argument("--seed", type=_between(0, 2**32), default=1, help="the same seed, the same acts")
     return whole
 
 
@@ -401,6 +426,17 @@ def _for_people_of_rules(commands: Places) -> None:
     trying.add_argument("packs", type=Path, help="a pack.toml's folder, or a folder of such, in place of what is in force")
     trying.add_argument("--bills", type=Path, metavar="FILE", help="JSON lines of person and facts (else: settlements here)")
     trying.add_argument("--json", action="store_true")
+
+
+def _between(least: int, most: int) -> Callable[[str], int]:
+    """Reads a whole number of a range; argparse tells everything else with the range."""
+
+    def number(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or len(text) > 12 or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        return int(text)
+
+    return number
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

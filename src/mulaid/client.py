@@ -297,9 +297,10 @@ class Client:
         """2303: what 2304 would come to now."""
         return self.call("2303", {"data": self.bill_data(bill, use_accounts)})
 
-    def settle_stay(self, bill: Bill, *, use_accounts: bool = True, msgid: str = "") -> Answer:
-        """2304: the money of a stay moves."""
-        return self.call("2304", {"data": self.bill_data(bill, use_accounts)}, msgid)
+    def settle_stay(self, bill: Bill, *, use_accounts: bool = True, part: bool = False, msgid: str = "") -> Answer:
+        """2304: the money of a stay moves; as a `part` before the patient leaves."""
+        data = {**self.bill_data(bill, use_accounts), "mid_setl_flag": "1" if part else "0"}
+        return self.call("2304", {"data": data}, msgid)
 
     def preview_purchase(self, person: str, certificate: Certificate, lines: Sequence[Line], **more: Any) -> Answer:
         """2101: what 2102 would come to now."""

@@ -69,7 +69,7 @@ ANOTHER_PROVINCE = "430100"
 def run_through_gateway(settings: Settings, files: Sequence[Path], say: Say) -> int:
     """Every case of the files; the exit code is 1 when one failed. Raises CaseTrouble for a file that cannot be understood."""
     cases = [case for file in files for case in read_cases(file)]
-    with _scratch(settings) as (url, keys):
+    with scratch(settings) as (url, keys):
         return run_on(url, keys, cases, say, embedded=settings.database_url is None)
 
 
@@ -105,7 +105,7 @@ def _skipped(case: Case) -> str:
 
 
 @contextmanager
-def _scratch(settings: Settings) -> Iterator[tuple[str, Keys]]:
+def scratch(settings: Settings) -> Iterator[tuple[str, Keys]]:
     """A migrated database beside the installation's own, gone afterwards."""
     name = f"mulaid_cases_{secrets.token_hex(6)}"
     with _server(settings) as address:

@@ -3,7 +3,7 @@ every decision replays to the same fen from the facts and packs it was stored wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from uuid import UUID
 
 from mulaid.db import Tx
@@ -20,6 +20,7 @@ from mulaid.settlement.visit import SQL
 
 Progress = Callable[[str], None]
 FIRST = UUID(int=0)
+NOTHING_SEEN: Mapping[int, UUID] = {}
 
 
 class Packs:
@@ -35,21 +36,25 @@ class Packs:
         return self._read[digest]
 
 
-def faults(tx: Tx) -> Iterator[str]:
-    """Everything that is not as it must be, one sentence each."""
+def faults(tx: Tx, seen: Mapping[int, UUID] = NOTHING_SEEN) -> Iterator[str]:
+    """Everything that is not as it must be, one sentence each.
+
+    Of a book whose decisions were replayed before, up to the one in `seen`, only later ones are replayed; the books, purses and
+    settlements' amounts are looked at in full every time.
+    """
     yield from statement.faults(tx)
     for book in statement.books(tx):
         for row in tx.all(SQL.unlike_books, book=book):
             yield f"settlement {row['id']}: its amounts and its journal differ"
-    yield from decisions_that_differ(tx)
+    yield from decisions_that_differ(tx, seen)
     yield from premiums_that_differ(tx)
 
 
-def decisions_that_differ(tx: Tx) -> Iterator[str]:
-    """Stored decisions that do not replay, page by page in every book."""
+def decisions_that_differ(tx: Tx, seen: Mapping[int, UUID] = NOTHING_SEEN) -> Iterator[str]:
+    """Stored decisions that do not replay, page by page in every book, from after those in `seen`."""
     packs = Packs(tx)
     for book in statement.books(tx):
-        after = FIRST
+        after = seen.get(book, FIRST)
         while rows := tx.all(SQL.decisions, book=book, after=after):
             for row in rows:
                 try:

@@ -19,7 +19,8 @@ from city import City
 from mulaid import refs
 from mulaid.ledger import chart, statement
 from mulaid.money import parse_yuan, yuan
-from mulaid.people import aid
+from mulaid.people import aid, standing
+from mulaid.policy.pack import library
 
 Answer = dict[str, Any]
 MODES = pytest.mark.parametrize("households", [("wang", "wang"), ("wang", "li")], ids=["one book", "two books"])
@@ -360,4 +361,123 @@ def test_the_year_counts_every_bill_once(city: City) -> None:
     assert year("one") == year("many")
     assert year("one")["in_policy"] == sum(parse_yuan(amount) for amount in amounts)
     assert yuan(drawn(city, "one")) == yuan(drawn(city, "many"))
+    city.books_balance()
+
+
+def send_until_answered(works: Sequence[Sequence[Callable[[], Answer]]]) -> list[Answer]:
+    """Each queue by a thread of its own, all at once; what was busy is sent again under its number, as a till does."""
+
+    def until(send: Callable[[], Answer]) -> Answer:
+        answer = send()
+        while not is_answer(answer):
+            assert "command.busy" in answer["err_msg"], answer["err_msg"]
+            answer = send()
+        return answer
+
+    def work(queue: Sequence[Callable[[], Answer]]) -> list[Answer]:
+        return [until(send) for send in queue]
+
+    came = together([lambda queue=queue: work(queue) for queue in works])
+    return [answer["output"]["setlinfo"] for part in came for answer in part]
+
+
+def test_a_hundred_bills_at_once_on_one_account_with_caps_of_month_and_year(city: City) -> None:
+    """Ten relatives, each with a cap of a month or a year, together with more cap than there is money."""
+    city.enrols("giver", "300.00", household="g")
+    chance, works, cap = random.Random(11), [], {}
+    for place in range(10):
+        name = f"r{place}"
+        receiver = city.enrols(name, household="g" if place % 2 else f"h{place}")
+        fen = chance.randint(20_00, 60_00)
+        cap[receiver.number] = fen
+        limits = {"month_cap": fen} if place % 3 else {"year_cap": fen, "month_cap": 90_00}
+        city.authorises("giver", name, "child", **limits)
+        queue = bills(city, name, [f"{chance.randint(1, 14)}.{chance.randint(0, 99):02d}" for _ in range(10)])
+        works.append(
+            [lambda bill=bill, msgid=f"T{place}-{number}": city.settles(bill, msgid=msgid) for number, bill in enumerate(queue)]
+        )
+    assert sum(cap.values()) > 300_00
+    with watched(city):
+        paid = send_until_answered(works)
+    assert len({bill["setl_id"] for bill in paid}) == 100
+    by_settlement = {city.settlement(bill["setl_id"]): bill for bill in paid}
+    giver, left = city.people["giver"], 300_00
+    entries = city.run(lambda tx: statement.statement(tx, giver.book, giver.id, chart.OWN))
+    made_by = {row["id"]: row["settlement"] for row in city.run(lambda tx: tx.all("select id, settlement from journal"))}
+    for entry in entries[1:]:
+        bill = by_settlement.pop(made_by[entry.journal])
+        whole = int(bill["medfee_sumamt"] * 100)
+        assert -entry.fen == min(whole, left, cap[bill["psn_no"]]) == int(bill["acct_mulaid_pay"] * 100)
+        left += entry.fen
+        cap[bill["psn_no"]] += entry.fen
+    # Whoever got nothing came when nothing was left: of the account, or of the cap.
+    assert all(bill["acct_mulaid_pay"] == 0 and not (left and cap[bill["psn_no"]]) for bill in by_settlement.values())
+    assert left == 0, "more was asked than there was"
+    city.books_balance()
+
+
+def test_twenty_givers_caps_hit_at_once(city: City) -> None:
+    """One patient, twenty givers who each allow ten yuan a month, twenty bills at one moment that ask for more than all of it."""
+    city.enrols("mother", household="m")
+    for place in range(20):
+        city.enrols(f"g{place}", "500.00", household="m" if place % 2 else f"h{place}")
+        city.authorises(f"g{place}", "mother", month_cap=10_00)
+    queue = bills(city, "mother", [f"{15 + place % 3}.{place:02d}" for place in range(20)])
+    sends = [[lambda bill=bill, place=place: city.settles(bill, msgid=f"T{place}")] for place, bill in enumerate(queue)]
+    with watched(city):
+        paid = send_until_answered(sends)
+    assert sum(bill["acct_mulaid_pay"] for bill in paid) == Decimal("200.00")
+    assert sum(bill["psn_cash_pay"] for bill in paid) == sum(bill["medfee_sumamt"] for bill in paid) - Decimal("200.00")
+    assert {city.holds(f"g{place}") for place in range(20)} == {"490.00"}
+    used = city.run(lambda tx: tx.all("select used, month_used, year_used from aid"))
+    assert {tuple(row.values()) for row in used} == {(10_00, 10_00, 10_00)}
+    # In some order: every bill but one was paid whole by relatives, or not at all by them.
+    parted = [bill for bill in paid if 0 < bill["acct_mulaid_pay"] < bill["medfee_sumamt"]]
+    assert len(parted) <= 1
+    city.books_balance()
+
+
+@pytest.mark.parametrize("how", ["stop", "suspend", "die"])
+def test_a_release_during_settlements_is_before_or_after_each_of_them(city: City, how: str) -> None:
+    """However an authorisation ends, what was drawn by then is all that ever is drawn."""
+    region = "360000"  # where a suspension ends an authorisation too
+    daughter = city.enrols("daughter", "5000.00", household="d", region=region)
+    city.enrols("father", household="f", region=region)
+    given = city.authorises("daughter", "father", month_cap=4000_00)
+    queues = [bills(city, "father", ["3.00"] * 8) for _ in range(4)]
+    some_paid = threading.Event()
+
+    def send(place: int, number: int) -> Answer:
+        answer = city.settles(queues[place][number], msgid=f"T{place}-{number}")
+        if number == 1:
+            some_paid.set()
+        return answer
+
+    def end() -> list[Answer]:
+        assert some_paid.wait(20)
+        today = city.now.date()
+
+        def ending(tx: Any) -> None:
+            if how == "stop":
+                aid.stop(tx, library(), given, daughter)
+            elif how == "suspend":
+                standing.suspend(tx, library(), daughter, today)
+            else:
+                standing.died(tx, library(), daughter, today)
+
+        city.run(ending)
+        return []
+
+    works: list[Callable[[], Any]] = [
+        lambda place=place: send_until_answered([[lambda number=number: send(place, number) for number in range(8)]])
+        for place in range(4)
+    ]
+    came = together([*works, end])
+    paid = [bill["acct_mulaid_pay"] for part in came for bill in part]
+    row = city.run(lambda tx: aid.find(tx, given))
+    assert row.status == ("released" if how == "stop" else "ended_by_system")
+    assert row.used == int(sum(paid) * 100) == 5000_00 - parse_yuan(city.holds("daughter"))
+    assert set(paid) <= {Decimal("3.00"), Decimal("0.00")}
+    assert 0 < row.used < 96_00, "some came before and some after"
+    assert city.pays("father", "3.00")["acct_mulaid_pay"] == 0
     city.books_balance()

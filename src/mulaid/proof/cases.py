@@ -26,13 +26,13 @@ from mulaid import commands, refs, schema
 from mulaid.calendar import SHANGHAI, business_date, year_start
 from mulaid.client import ID_CARD, Certificate, Client, Connection, Info, Line, NoAnswer, Refused
 from mulaid.crypto import Keys
-from mulaid.db import Actor, Database, Statements, Tx, process_url
+from mulaid.db import Actor, Database, Tx, process_url
 from mulaid.demo import city
 from mulaid.demo.city import Item, Place
 from mulaid.gateway.app import Gateway, build
 from mulaid.ledger import chart, statement
 from mulaid.money import Fen
-from mulaid.people import activation, aid, credential, enrolment, household, identity, wallet
+from mulaid.people import activation, aid, credential, enrolment, filings, household, identity, wallet
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance
 from mulaid.policy.benefit import INPATIENT
@@ -44,7 +44,6 @@ from mulaid.refusal import Refusal
 from mulaid.settings import Settings
 from mulaid.settlement import pay
 
-SQL = Statements("mulaid.proof", "cases.sql")
 Say = Callable[[str], None]
 BY = Actor("cases", "proof")
 BEFORE = timedelta(days=30)
@@ -271,8 +270,7 @@ class _Town:
             **{name: getattr(before, name) for name in SUMS},
         )
         for disease in {visit.disease for visit in case.visits if visit.disease}:
-            known = {"id": refs.mint(patient.book, tx.at), "disease": disease, "since": _first_day(case)}
-            tx.run(SQL.certify, book=patient.book, person=patient.id, at=tx.at, **known)
+            filings.certify(tx, patient, disease, _first_day(case), "定点医院")
         return _People(patient, number, home)
 
     def furnish(self, tx: Tx, case: Case, people: _People) -> None:
@@ -422,15 +420,11 @@ class _Town:
         if region[:2] == case.patient.region[:2]:
             region = ANOTHER_PROVINCE
         if visit.remote != "unfiled":
-            self.run(lambda tx: self.file(tx, people.patient, visit, region))
+            papers = [refs.mint(people.patient.book, self.now)]
+            self.run(
+                lambda tx: filings.file(tx, library(), people.patient, visit.remote, region, "worked example", evidence=papers)
+            )
         return region
-
-    def file(self, tx: Tx, patient: PersonRef, visit: Visit, region: str) -> None:
-        """Care away from home is filed for one day, as another system brings it along."""
-        ref = refs.mint(patient.book, tx.at)
-        reason = tx.keys.seal("remote", f"remote_filing|reason|{ref}", "案例")
-        filed = {"kind": visit.remote, "region": region, "on": visit.on, "reason": reason}
-        tx.run(SQL.file_away, book=patient.book, id=ref, person=patient.id, at=tx.at, **filed)
 
     def certificate(self, client: Client, case: Case, people: _People) -> Certificate:
         """The patient's identity card, or the token of a code for which the patient picked a giver."""

@@ -417,3 +417,74 @@ def test_an_empty_queue_and_a_queue_with_signals(console: Console, seated: Seate
     assert "超时 3 天" in told
     assert "同一张图片用于另一人的申请" in told
     clean(page)
+
+
+# The other side of the counter
+
+
+@pytest.fixture
+def citizen(console: Console, visit: Any) -> Page:  # noqa: F811
+    """Wang's phone, signed in."""
+    page = visit(console.site, "/enter", viewport=PHONE)
+    page.locator(f"button[value={console.desk.city.people['Wang'].number}]").evaluate(
+        "button => button.form.requestSubmit(button)"
+    )
+    page.wait_for_url("**/home")
+    return page
+
+
+def test_papers_that_are_asked_for_come_from_the_phone(console: Console, citizen: Page) -> None:
+    agency, page = console.desk, citizen
+    case = console.new_case()
+    agency.takes("zhao", case)
+    page.goto("/matters")
+    clean(page)
+    page.goto(f"/matters/{console.number(case)}")
+    assert page.get_by_role("button", name="上传").count() == 0
+    agency.as_("zhao", lambda tx: casework.ask_for_papers(tx, case, agency.version(case), "请补居住证。"))
+    page.reload()
+    assert "请补居住证。" in page.locator("main").inner_text()
+    page.get_by_role("button", name="上传").click()
+    assert page.locator(".err").count() >= 1
+    clean(page)
+    page.get_by_label("这是什么材料").select_option("residence_permit")
+    page.get_by_label("照片").set_input_files({"name": "x.jpg", "mimeType": "image/jpeg", "buffer": b"<html>"})
+    page.get_by_role("button", name="上传").click()
+    assert "不是完好的 JPEG 或 PNG 图片" in page.get_by_role("alert").inner_text()
+    page.get_by_label("这是什么材料").select_option("residence_permit")
+    page.get_by_label("照片").set_input_files({"name": "x.jpg", "mimeType": "image/jpeg", "buffer": drawn(colour=(1, 99, 3))})
+    page.get_by_role("button", name="上传").click()
+    page.wait_for_url("**/matters/*")
+    assert "居住证" in page.locator("main").inner_text()
+    assert agency.case(case)["state"] == "taken"
+    page.get_by_text("撤回", exact=True).click()
+    page.get_by_role("button", name="确定撤回").click()
+    expect(page.locator("main")).to_contain_text("已撤回")
+    assert agency.case(case)["state"] == "withdrawn"
+    clean(page)
+
+
+def test_not_me_is_one_tap_away(console: Console, citizen: Page) -> None:
+    city, page = console.desk.city, citizen
+    city.now = wall_clock()
+    city.enrols("Stranger", "1.00")
+    bond = city.binds("Stranger", "Wang", "sibling")
+    page.goto("/me/watchers")
+    page.get_by_role("button", name="不是我同意的").click()
+    page.goto("/me/watchers")
+    assert "暂时不能用" in page.locator("main").inner_text()
+    with pytest.raises(Refusal, match=r"family\.suspended"):
+        city.shows_code("Wang", "Stranger")
+    page.goto("/matters")
+    assert "对绑定有异议" in page.locator("main").inner_text()
+    assert city.run(lambda tx: tx.one("select about from desk_case where matter = 'dispute_not_me'"))["about"] == bond
+
+
+def test_somebody_elses_matter_looks_like_none(console: Console, citizen: Page) -> None:
+    city = console.desk.city
+    city.now = wall_clock()
+    other = city.enrols("Neighbour", "1.00")
+    given = {"person": other, "applicant": other, "about": other.id, "region": "420100"}
+    case = city.run(lambda tx: casework.open_case(tx, "activation_offline", **given))
+    for number in (console.number(case), "C123"):
+        assert citizen.request.get(f"/matters/{number}").status == 404

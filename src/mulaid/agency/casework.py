@@ -159,6 +159,15 @@ def mine(tx: Tx, applicant: PersonRef, most: int = 20) -> list[Brief]:
     return [_brief(tx, row) for row in rows if row is not None]
 
 
+def my_case(tx: Tx, case: UUID, applicant: PersonRef) -> tuple[Case, str]:
+    """One's own application, and what the desk asks for while it waits for papers. Everybody else is told there is none."""
+    found = _find(tx, case)
+    if found.applicant != applicant:
+        raise Refusal("desk.unknown")
+    asked = [event.words for event in history(tx, case) if event.act == "ask_for_papers"]
+    return found, asked[-1] if asked and found.state == "asked_for_papers" else ""
+
+
 def adopt_waiting(tx: Tx, book: int, most: int = 200) -> int:
     """Open a case for everything of a book that waits for the agency and has none; the number opened.
 

@@ -12,6 +12,7 @@ from datetime import date, datetime, time
 from functools import cache
 from importlib import resources
 from typing import Any
+from uuid import UUID
 
 from mulaid import commands
 from mulaid.calendar import SHANGHAI, Clock, business_date, wall_clock, year_start
@@ -270,13 +271,14 @@ def _load(tx: Tx, city: City, packs: Library, progress: Progress) -> None:
     if not tx.run(SQL.mark, version=str(city.version)):
         return
     progress(f"loading the demo city: {len(city.people)} people, {len(city.places)} institutions, {len(city.items)} items")
-    populate(tx, city, packs)
+    bonds = populate(tx, city, packs)
     clerks.settle_in(tx)
+    clerks.first_case(tx, bonds[0])
     progress(f"the demo city is there: {len(city.authorisations)} authorisations, {len(city.bonds)} family accounts")
 
 
-def populate(tx: Tx, city: City, packs: Library) -> None:
-    """Put a city's institutions, items, people and relations into an empty database."""
+def populate(tx: Tx, city: City, packs: Library) -> list[UUID]:
+    """Put a city's institutions, items, people and relations into an empty database; the family accounts it made."""
     for place in city.places.values():
         add_place(tx, place)
     for item in city.items.values():
@@ -295,10 +297,13 @@ def populate(tx: Tx, city: City, packs: Library) -> None:
         household.transfer(tx, packs, ref, head, pool.moved)
     for quota in city.quotas:
         wallet.freeze(tx, packs, refs[quota.giver], refs[quota.receiver], quota.relation, quota.quota)
+    bonds = []
     for bond in city.bonds:
         born = city.people[bond.member].born
         due = family.next_consent(family.pack_of(tx, packs, refs[bond.member]), born, business_date(tx.at))
-        family.bind(tx, refs[bond.member], refs[bond.binder], bond.relation, family.Basis(Assurance.SANDBOX, due))
+        basis = family.Basis(Assurance.SANDBOX, due)
+        bonds.append(family.bind(tx, refs[bond.member], refs[bond.binder], bond.relation, basis))
+    return bonds
 
 
 def add_place(tx: Tx, place: Place) -> None:

@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from mulaid.web import frame, start, story
-from mulaid.web.citizen import aid, bind, code, costs, entrance, faces, help, home, me, member, premiums, trial
+from mulaid.web.citizen import aid, bind, code, costs, entrance, faces, help, home, matters, me, member, premiums, trial
 from mulaid.web.console.routes import urlpatterns as console
 from mulaid.web.visitor import anybody, citizen, demonstration, present
 
@@ -50,6 +50,8 @@ urlpatterns = [
     path("me/freeze", citizen(both(me.freeze)), name="freeze"),
     path("me/privacy", citizen(both(me.privacy)), name="privacy"),
     path("me/export", present(require_safe(me.export)), name="export"),
+    path("matters", citizen(require_safe(matters.page)), name="matters"),
+    path("matters/<str:number>", citizen(both(matters.one)), name="matter"),
     path("me/sessions", citizen(both(me.sessions)), name="sessions"),
     *console,
 ]

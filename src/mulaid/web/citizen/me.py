@@ -11,7 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from mulaid import audit, refs
-from mulaid.calendar import stamp
+from mulaid.agency import casework
+from mulaid.calendar import business_date, stamp
 from mulaid.db import Row, Tx
 from mulaid.ledger import chart, statement
 from mulaid.money import Fen, yuan
@@ -43,6 +44,7 @@ def watchers(request: HttpRequest) -> HttpResponse:
             "allow": lambda tx: bonds.allow_reading(tx, bond, me, True),
             "forbid": lambda tx: bonds.allow_reading(tx, bond, me, False),
             "part": lambda tx: bonds.part(tx, library(), bond, me),
+            "dispute": lambda tx: casework.dispute(tx, bond, me, enrolment.enrolled(tx, me, business_date(tx.at)).region),
         }
         answer = _press(request, acts, form, "/me/watchers")
         if answer is not None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
@@ -21,11 +19,12 @@ from mulaid.agency.matters import APPROVED, REFUSED, SIGNALS, STATES, Case
 from mulaid.agency.staff import CHECKER, HANDLER
 from mulaid.calendar import business_date
 from mulaid.db import Tx
-from mulaid.outside.storage import Storage, StorageTrouble, storage_for
+from mulaid.outside.storage import StorageTrouble
 from mulaid.refusal import Refusal
+from mulaid.web import providers
 from mulaid.web.console import door, told
 from mulaid.web.forms import Form
-from mulaid.web.reading import Outcome, alone, now, reading
+from mulaid.web.reading import Outcome, alone, reading
 
 TABS = {"all": "全部", "open": "待领取", "mine": "我在办", "check": "待我复核", "papers": "等材料", "late": "已超时"}
 SOON_DAYS = 1
@@ -129,7 +128,7 @@ def paper(request: HttpRequest, token: str) -> HttpResponse:
     clerk = request.clerk
     try:
         opened = alone(lambda tx: evidence.use_link(tx, token, clerk.staff.id, clerk.token), by=clerk.actor)
-        shown = evidence.read(_storage(), opened)
+        shown = evidence.read(providers.storage(), opened)
     except Refusal as refusal:
         return door.refused(request, refusal)
     except StorageTrouble:
@@ -255,9 +254,3 @@ def _no(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     if refusal.code in ("desk.unknown", "staff.other_region", "evidence.unknown"):
         raise Http404
     return door.refused(request, refusal)
-
-
-@cache
-def _storage() -> Storage:
-    ours = settings.MULAID
-    return storage_for(ours.data, ours.outside, now)

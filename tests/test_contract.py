@@ -418,6 +418,8 @@ NUMBERED = """
     3202 3203 3204 3301 3302 3401 3402 3403 3501 3502 3503 3504 3505 3506 3507 4101 5101 5102 5201 5202 5203
     5204 5205 5206 5301 5302 5303 5304 5368 5369 90100
     6101 6201 6202 6203 6301 6401
+    alipay.commerce.medical.fm.bindlist.query alipay.commerce.medical.iotfm.checkbind.query
+    alipay.commerce.medical.familyinfo.auth.query
 """
 
 

@@ -664,6 +664,9 @@ def stays(s: Scene) -> dict[str, tuple[str, Any]]:
     }
     paid = {"payOrdId": "O" + "0" * 26, "payToken": "1", "ecToken": "420100" + "0" * 32, "mdtrtId": s.stay}
     messages |= {
+        "alipay.commerce.medical.fm.bindlist.query": {"data": {"auth_token": "420100" + "0" * 32, "user_id": "2088"}},
+        "alipay.commerce.medical.iotfm.checkbind.query": {"data": {"ftoken": "420100" + "0" * 32, "term_sn": "1"}},
+        "alipay.commerce.medical.familyinfo.auth.query": {"data": {"auth_token": "420100" + "0" * 32}},
         "6101": {"data": {"ecQrCode": s.used, "orgCodg": "H1"}},
         "6201": {"data": {**order, "feedetailList": [line], "diseinfoList": [{"diagCode": "I10", "diagTime": "2026-03-02"}]}},
         "6202": {"data": {**paid, "acctUsedFlag": "1"}},

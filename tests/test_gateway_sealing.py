@@ -456,6 +456,37 @@ def test_a_seal_that_does_not_hold(town: City) -> None:
     assert sent(town, phone.seals(data, timestamp=millis), path=path)["status"] == "200"
 
 
+# What a mini-program asks about family accounts
+
+
+def test_a_mini_program_learns_who_is_bound_and_who_shows_a_code(town: City) -> None:
+    ask = "alipay.commerce.medical."
+    town.enrols("f mother", "1.00", base="retired")
+    town.enrols("f son", "1.00")
+    town.enrols("f nobody", "1.00")
+    bond = town.binds("f son", "f mother")
+
+    def token(member: str, presenter: str = "") -> str:
+        return str(asks(town, "1162", {"data": {"ecQrCode": town.shows_code(member, presenter)}})["data"]["ecToken"])
+
+    son, lent, nobody = token("f son"), token("f mother", "f son"), token("f nobody")
+    (found,) = asks(town, ask + "fm.bindlist.query", {"data": {"auth_token": "AUTH" + son}})["bind_list"]
+    assert (found["relation_type"], found["gender"] in ("MALE", "FEMALE")) == ("06", True)
+    assert town.numbers["f mother"] not in json.dumps(found)
+    assert "*" in found["user_real_name"]
+    assert asks(town, ask + "fm.bindlist.query", {"data": {"auth_token": nobody}})["bind_list"] == []
+    for proof, bound in ((son, "true"), (nobody, "false")):
+        assert asks(town, ask + "iotfm.checkbind.query", {"data": {"ftoken": proof}})["data"]["has_bind_fm"] == bound
+    shown = asks(town, ask + "familyinfo.auth.query", {"data": {"auth_token": lent}})["data"]
+    assert (shown["is_family"], shown["relation_type"]) == ("true", "06")
+    assert asks(town, ask + "familyinfo.auth.query", {"data": {"auth_token": son}})["data"]["is_family"] == "false"
+    told_no(town, ask + "fm.bindlist.query", {"data": {"auth_token": son}}, "credential.bad_token", at="H2")
+    told_no(town, ask + "fm.bindlist.query", {"data": {"auth_token": "x"}}, "credential.bad_token")
+    town.run(lambda tx: family.unbind(tx, town.people["f mother"], bond))
+    told_no(town, ask + "familyinfo.auth.query", {"data": {"auth_token": lent}}, "credential.bond_ended")
+    assert asks(town, ask + "iotfm.checkbind.query", {"data": {"ftoken": son}})["data"]["has_bind_fm"] == "false"
+
+
 # Who may act, and how often
 
 

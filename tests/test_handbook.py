@@ -372,6 +372,13 @@ def lists(city: Recorder) -> None:
 def from_the_phone(city: Recorder) -> None:
     psn_no = city.people["father"].number
     user = city.does("6101", {"data": {"ecQrCode": city.shows_code("father"), "orgCodg": "H1"}})["data"]
+    city.does("alipay.commerce.medical.familyinfo.auth.query", {"data": {"auth_token": user["pay_auth_no"]}})
+    city.binds("father", "daughter", "child")
+    city.does(
+        "alipay.commerce.medical.fm.bindlist.query", {"data": {"auth_token": user["pay_auth_no"], "user_id": "2088000000000001"}}
+    )
+    asked = {"ftoken": user["ec_token"], "term_sn": "ZD0001", "user_id": "2088000000000001"}
+    city.does("alipay.commerce.medical.iotfm.checkbind.query", {"data": asked})
     line = {
         "feedetlSn": "1",
         "medListCodg": "A",

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from mulaid import commands, refs
+from mulaid import audit, commands, refs
 from mulaid.calendar import SHANGHAI, business_date, stamp
 from mulaid.db import Tx
 from mulaid.gateway import answers
 from mulaid.gateway.dialect import Amount
 from mulaid.gateway.handlers.call import PAY, Call, check_area
 from mulaid.money import Fen, yuan
-from mulaid.people import credential, enrolment
+from mulaid.people import credential, enrolment, family
 from mulaid.people.enrolment import PersonRef
 from mulaid.refusal import Refusal
 from mulaid.settlement import orders, pay, records, visit
@@ -243,3 +243,67 @@ def revoke(call: Call) -> str:
         return {"data": {"payOrdId": order.shown, "ordStas": str(orders.REVOKED)}}
 
     return call.command(work)
+
+
+# What a mini-program asks about family accounts. It learns masked names only.
+
+RELATION_TYPES = {"parent": "06", "child": "07", "spouse": "08"}
+GENDERS = {"1": "MALE", "2": "FEMALE"}
+
+
+def bound_relatives(call: Call) -> str:
+    """Whose codes the person of a token may show."""
+    return _family(call, "auth_token", lambda tx, holder: {"bind_list": [_relative(tx, bond) for bond in _bonds(tx, holder.ref)]})
+
+
+def _family(call: Call, proof: str, told: Callable[[Tx, credential.Holder], dict[str, Any]]) -> str:
+    """An answer to who proves to be there; the look is put on record."""
+    token = call.input["data"][proof].removeprefix(PAY)
+
+    def work(tx: Tx) -> dict[str, Any]:
+        holder = credential.holder(tx, token, call.institution.code)
+        audit.write(tx, holder.ref.book, "look_up_family", holder.ref.id, behalf_of=holder.presenter, purpose=call.infno[:64])
+        return told(tx, holder)
+
+    return call.answer(commands.alone(call.db, work, at=call.at, by=call.by))
+
+
+def _bonds(tx: Tx, binder: PersonRef) -> list[family.Bond]:
+    return [bond for bond in family.members(tx, binder) if not bond.halted]
+
+
+def _relative(tx: Tx, bond: family.Bond) -> dict[str, Any]:
+    known = enrolment.person(tx, bond.member)
+    return {
+        "cert_no": bond.number,
+        "cert_type": known.document_kind,
+        "gender": GENDERS.get(known.gender, "MALE"),
+        "nick_name": bond.label,
+        "relation_type": RELATION_TYPES.get(bond.relation, "03"),
+        "user_real_name": bond.shown,
+    }
+
+
+def has_relatives(call: Call) -> str:
+    """Whether the person of a token may show anybody's code."""
+
+    def told(tx: Tx, holder: credential.Holder) -> dict[str, Any]:
+        return {"data": {"has_bind_fm": "true" if _bonds(tx, holder.ref) else "false"}}
+
+    return _family(call, "ftoken", told)
+
+
+def shown_by(call: Call) -> str:
+    """Who shows a code: the person, or a relative with a family account."""
+
+    def told(tx: Tx, holder: credential.Holder) -> dict[str, Any]:
+        if holder.presenter == holder.ref.id:
+            own = enrolment.person(tx, holder.ref).shown
+            return {"data": {"is_family": "false", "relation_type": "", "user_real_name": own}}
+        bond = next((one for one in family.binders(tx, holder.ref) if one.binder.id == holder.presenter), None)
+        if bond is None:
+            raise Refusal("credential.bond_ended")
+        relation = RELATION_TYPES.get(bond.relation, "03")
+        return {"data": {"is_family": "true", "relation_type": relation, "user_real_name": bond.shown}}
+
+    return _family(call, "auth_token", told)

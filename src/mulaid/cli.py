@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from mulaid import __version__, desk
 from mulaid.calendar import business_date, month_of, wall_clock
@@ -108,6 +108,52 @@ def conform(arguments: argparse.Namespace) -> int:
     counts = {outcome: found.count(outcome) for outcome in (kit.PASSED, kit.FAILED, kit.SKIPPED)}
     say(", ".join(f"{number} {outcome}" for outcome, number in counts.items()))
     return 1 if counts[kit.FAILED] or not counts[kit.PASSED] else 0
+
+
+def connections(arguments: argparse.Namespace) -> int:
+    """list, make, change or switch off the connections of institutions' programs; a secret is shown once"""
+    from mulaid import commands
+    from mulaid.db import Actor, Database
+    from mulaid.gateway import connections as known
+    from mulaid.serve import installation
+
+    with installation(from_environment(), lambda text: None) as installed:
+        db = Database(installed.url, installed.keys, size=1)
+        try:
+            if arguments.what == "key":
+                from mulaid import sm2
+
+                say(sm2.public_of(sm2.private_from(installed.keys.blind("sm2", "platform"))).hex())
+                return 0
+            told = commands.alone(db, lambda tx: _connected(known, tx, arguments), at=wall_clock(), by=Actor("operator", "cli"))
+        finally:
+            db.close()
+    for line in told:
+        say(line)
+    return 0
+
+
+def _connected(known: Any, tx: Any, arguments: argparse.Namespace) -> list[str]:
+    if arguments.what == "add":
+        operators = [word for word in arguments.operators.split(",") if word]
+        name, secret = known.make(
+            tx, arguments.name, arguments.transport, arguments.profile, public_key=arguments.public_key, operators=operators
+        )
+        return [f"接入编号 {name}", f"密钥 {secret}（只显示这一次）" if secret else "这种接入没有密钥"]
+    if arguments.what == "change":
+        secret = known.begin_change(tx, arguments.name, arguments.public_key)
+        return [f"新密钥 {secret}（只显示这一次），新旧密钥同时有效，更换完后请运行 mulaid connections changed {arguments.name}"]
+    if arguments.what == "changed":
+        known.end_change(tx, arguments.name)
+        return ["旧密钥已失效。"]
+    if arguments.what in ("on", "off"):
+        known.switch(tx, arguments.name, on=arguments.what == "on")
+        return ["已启用。" if arguments.what == "on" else "已停用，十秒内生效。"]
+    told = []
+    for one in known.listed(tx, arguments.name):
+        state = ("启用" if one.enabled else "停用", "更换密钥中" if one.changing else "")
+        told.append("  ".join((one.id, one.institution, one.transport, one.profile, *state)).rstrip())
+    return told
 
 
 def verify(arguments: argparse.Namespace) -> int:
@@ -377,6 +423,14 @@ def _for_everybody(commands: Places) -> None:
     coding = add(commands, "code", code)
     coding.add_argument("number", metavar="ID_NUMBER")
     coding.add_argument("--shown-by", default="", metavar="ID_NUMBER", help="a relative whose family account shows it")
+
+    connecting = add(commands, "connections", connections)
+    connecting.add_argument("what", choices=["list", "add", "change", "changed", "on", "off", "key"])
+    connecting.add_argument("name", nargs="?", default="", metavar="INSTITUTION_OR_CONNECTION")
+    connecting.add_argument("--transport", default="mulaid1")
+    connecting.add_argument("--profile", default="mulaid1")
+    connecting.add_argument("--public-key", default="", metavar="HEX", help="SM2, 128 digits")
+    connecting.add_argument("--operators", default="", metavar="A,B", help="only these may act")
     add(commands, "verify", verify).add_argument("--json", action="store_true")
     crediting = add(commands, "credit", credit)
     crediting.add_argument("--month", metavar="YYYY-MM", help="default: the present month")

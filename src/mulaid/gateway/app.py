@@ -74,7 +74,7 @@ class Gateway:
 
     @property
     def seal_key(self) -> bytes:
-        """The platform's own key for sealed answers; `mulaid gateway-key` shows the public one."""
+        """The platform's own key for sealed answers; `mulaid connections key` shows the public one."""
         return sm2.private_from(self.db.keys.blind("sm2", "platform"))
 
     def __call__(self, environ: Mapping[str, Any], start: Start) -> Iterable[bytes]:

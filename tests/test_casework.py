@@ -669,9 +669,17 @@ def test_a_request_to_bind_that_waits_becomes_a_case(desk: Desk) -> None:
     fourth = waits()
     assert jobs.adopt(city.db) == 1
     (brief,) = desk.as_("zhao", casework.queue)
+    desk.takes("zhao", brief.id)
     city.run(lambda tx: binding.withdraw(tx, fourth, city.people["Wang"]))
+    assert jobs.adopt(city.db) == 0
+    assert desk.case(brief.id)["state"] == "withdrawn", "what was taken back on the phone is gone from the queue"
+    fifth = waits()
+    assert jobs.adopt(city.db) == 1
+    (brief,) = desk.as_("zhao", casework.queue)
     desk.settles(brief.id, "refused")
-    assert jobs.carry_out(city.db) == 1, "what was withdrawn elsewhere can still be closed here"
+    city.run(lambda tx: binding.withdraw(tx, fifth, city.people["Wang"]))
+    assert jobs.adopt(city.db) == 0
+    assert jobs.carry_out(city.db) == 1, "and once decided it is closed all the same"
 
 
 def test_an_authorisation_that_waits_becomes_a_case(desk: Desk) -> None:

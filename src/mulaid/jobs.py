@@ -228,10 +228,16 @@ def carry_out(db: Database) -> int:
 
 
 def adopt(db: Database) -> int:
-    """Open cases for what waits for the agency, book by book; the number opened."""
+    """Open cases for what waits for the agency, book by book, and end those whose reason is gone; the number opened."""
     with db.reading(wall_clock(), BY) as tx:
+        doubtful = casework.reviewing(tx)
         waiting = (*tx.all(staff.SQL.books_with_waiting_aid), *tx.all(staff.SQL.books_with_reviews))
         books = sorted({row["book"] for row in waiting})
+    for case in doubtful:
+        try:
+            commands.alone(db, partial(casework.drop_moot, case=case), at=wall_clock(), by=BY)
+        except Refusal as refusal:  # a clerk was quicker
+            log.info("case %s stays: %s", case, refusal.code)
     return sum(commands.alone(db, partial(casework.adopt_waiting, book=book), at=wall_clock(), by=BY) for book in books)
 
 

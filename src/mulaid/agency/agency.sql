@@ -200,6 +200,11 @@ select distinct book from family_request where state = 'review'
 select id, binder, member_book, member, relation, why from family_request
 where book = %(book)s and state = 'review' order by id limit %(most)s
 
+-- reviewing --
+-- Undecided cases about something that waits elsewhere and may have stopped waiting.
+select id from desk_case
+where ended_at is null and state in ('open', 'taken', 'asked_for_papers') and matter = any(%(matters)s) order by book, id limit %(most)s
+
 -- shown --
 -- A person as others see one.
 select shown from person where book = %(book)s and id = %(id)s

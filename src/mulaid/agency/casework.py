@@ -15,7 +15,7 @@ from uuid import UUID
 
 from mulaid import audit, refs
 from mulaid.agency import evidence, staff
-from mulaid.agency.effects import EFFECTS, person_of, shown
+from mulaid.agency.effects import EFFECTS, moot, person_of, shown
 from mulaid.agency.matters import APPROVED, REFUSED, STATES, Case, after_working_days, matter
 from mulaid.agency.staff import CHECKER, HANDLER, SQL
 from mulaid.calendar import business_date
@@ -183,6 +183,21 @@ def adopt_waiting(tx: Tx, book: int, most: int = 200) -> int:
         region = enrolled(tx, member, on).region
         opened += _adopt(tx, REVIEWS[row["why"]], row, person=member, applicant=person_of(row["binder"]), region=region)
     return opened
+
+
+def reviewing(tx: Tx, most: int = 500) -> list[UUID]:
+    """Undecided cases about something that waits elsewhere."""
+    return [row["id"] for row in tx.all(SQL.reviewing, matters=["aid_review", *sorted(set(REVIEWS.values()))], most=most)]
+
+
+def drop_moot(tx: Tx, case: UUID) -> bool:
+    """End a case whose reason is gone, such as a request taken back on the phone; whether it was so."""
+    found = _find(tx, case)
+    if not moot(tx, found):
+        return False
+    _must(tx, found, tx.run(SQL.end_case, **_at(found), state="withdrawn", at=tx.at, states=UNDECIDED))
+    _event(tx, case, "withdraw")
+    return True
 
 
 def _adopt(tx: Tx, name: str, row: Row, *, person: PersonRef, applicant: PersonRef, region: str) -> bool:

@@ -52,12 +52,20 @@ def bind(tx: Tx, case: Case) -> None:
 
 def not_bind(tx: Tx, case: Case) -> None:
     """The request to bind is over: refused in the clerk's words, or withdrawn with the case."""
-    if application.row_of(tx, case.about)["state"] != application.REVIEW:
+    if moot(tx, case):
         return
     if case.verdict is None:
         binding.withdraw(tx, case.about, case.applicant)
     else:
         binding.refuse(tx, case.about, case.reason or "", case.words or "")
+
+
+def moot(tx: Tx, case: Case) -> bool:
+    """Whether what the case was opened for no longer waits: its applicant took it back elsewhere, or its time is over."""
+    if case.matter.name == "aid_review":
+        found = aid.find(tx, case.about)
+        return found.status != "pending" or found.waits_for != "agency"
+    return bool(application.row_of(tx, case.about)["state"] != application.REVIEW)
 
 
 def unbind(tx: Tx, case: Case) -> None:
@@ -77,8 +85,7 @@ def approve_aid(tx: Tx, case: Case) -> None:
 
 def not_aid(tx: Tx, case: Case) -> None:
     """The authorisation that waits for the agency is over: turned down in the clerk's words, or withdrawn with the case."""
-    found = aid.find(tx, case.about)
-    if found.status != "pending" or found.waits_for != "agency":
+    if moot(tx, case):
         return
     if case.verdict is None:
         aid.stop(tx, library(), case.about, case.applicant)

@@ -15,10 +15,14 @@ import pytest
 
 from city import City
 from door import contents, refused
-from mulaid.db import Database, process_url
+from mulaid import jobs
+from mulaid.calendar import wall_clock
+from mulaid.db import Database, Tx, process_url
 from mulaid.gateway import contract
 from mulaid.people import filings
 from mulaid.policy.pack import library
+from mulaid.settlement import files
+from mulaid.settlement.visit import Institution, find_institution
 
 
 @pytest.fixture(scope="module")
@@ -347,6 +351,28 @@ def test_files_are_for_whom_they_were_made(town: City) -> None:
     town.now += timedelta(days=31)
     told_no(town, "9102", asked, "files.unknown")
     town.now = begun
+
+
+def test_files_whose_time_is_over_are_taken_out(city: City, cluster: Any) -> None:
+    number = asks(city, "1301", {"data": {"ver": "0"}})["file_qury_no"]
+    worker = Database(process_url(city.db.url, "mulaid_worker", embedded=True), cluster.keys, size=1)
+    try:
+        fresh = city.run(lambda tx: files.put(tx, place(tx), "new", b"x"))
+        city.run(lambda tx: tx.run("update exchange_file set expires_at = %(at)s", at=wall_clock() + timedelta(days=1)))
+        jobs.sweep(worker)
+        assert city.run(lambda tx: files.get(tx, place(tx), fresh.number)).content == b"x"
+        city.run(lambda tx: tx.run("update exchange_file set expires_at = %(at)s", at=wall_clock() - timedelta(seconds=1)))
+        jobs.sweep(worker)
+        assert city.run(lambda tx: tx.one("select count(*) as n from exchange_file"))["n"] == 0
+    finally:
+        worker.close()
+    assert number.startswith("F")
+
+
+def place(tx: Tx) -> Institution:
+    found = find_institution(tx, "H1")
+    assert found is not None
+    return found
 
 
 def test_pages_of_the_catalogue(town: City) -> None:

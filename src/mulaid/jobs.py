@@ -26,7 +26,7 @@ from mulaid.people import binding, endings, phone, remit, renewal, wallet
 from mulaid.policy.pack import Library, library
 from mulaid.refusal import Refusal
 from mulaid.settings import Settings
-from mulaid.settlement import crediting, news
+from mulaid.settlement import crediting, files, news
 from mulaid.settlement.crediting import Came
 from mulaid.settlement.visit import SQL
 
@@ -263,7 +263,14 @@ def tidy_desk(db: Database, storage: Storage) -> None:
 
 
 def sweep(db: Database) -> None:
-    """Drop nonces of windows that can no longer be replayed: every connection's window is far shorter than a day."""
+    """Drop what has had its time: files of the interface, and nonces of windows that can no longer be replayed.
+
+    Every connection's window is far shorter than a day.
+    """
     oldest = int((wall_clock() - timedelta(days=1)).timestamp()) // BUCKET_SECONDS
     commands.alone(db, lambda tx: tx.run("delete from nonce where bucket < %(oldest)s", oldest=oldest), at=wall_clock(), by=BY)
     commands.alone(db, phone.sweep, at=wall_clock(), by=BY)
+    with db.reading(wall_clock(), BY) as tx:
+        books = files.books_to_sweep(tx)
+    for book in books:
+        commands.alone(db, partial(files.sweep, book=book), at=wall_clock(), by=BY)

@@ -64,6 +64,16 @@ def get(tx: Tx, institution: Institution, number: str) -> Filed:
     return Filed(ref, row["name"], tx.keys.open("file", f"exchange_file|content|{ref}", row["content"]), row["expires_at"])
 
 
+def books_to_sweep(tx: Tx) -> list[int]:
+    """Books that hold files whose time is over."""
+    return [row["book"] for row in tx.all(SQL.books_with_files, at=tx.at)]
+
+
+def sweep(tx: Tx, book: int) -> int:
+    """Take the files out of a book whose time is over; how many."""
+    return tx.run(SQL.drop_files, book=book, at=tx.at)
+
+
 def pack(name: str, rows: Iterable[Sequence[str | None]], at: datetime) -> bytes:
     """Rows as a zip with one text file of that name; the same rows give the same bytes."""
     text = "".join("\t".join("null" if cell is None else _cell(cell) for cell in row) + "\r\n" for row in rows)

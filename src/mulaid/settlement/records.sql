@@ -149,3 +149,11 @@ order by s.id desc nulls last limit 1
 -- The order will not be paid.
 update mobile_order set revoked_at = %(at)s where book = %(book)s and id = %(id)s and revoked_at is null
 
+-- books_with_files --
+-- Books that hold files whose time is over.
+select distinct book from exchange_file where expires_at <= %(at)s
+
+-- drop_files --
+-- Files whose time is over, of one book.
+delete from exchange_file where book = %(book)s and expires_at <= %(at)s
+

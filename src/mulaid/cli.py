@@ -503,7 +503,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         return int(given.work(given))
-    except (SettingTrouble, PostgresTrouble, SchemaTrouble, ServeTrouble, PackTrouble, BadKeyFile) as trouble:
+    except (SettingTrouble, PostgresTrouble, SchemaTrouble, ServeTrouble, PackTrouble, BadKeyFile, FileNotFoundError) as trouble:
         sys.stderr.write(f"mulaid: {trouble}\n")
         return 2
     except Refusal as refusal:

@@ -23,7 +23,7 @@ from psycopg.rows import dict_row, tuple_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
 
-from mulaid.crypto import Keys
+from mulaid.crypto import BadKeyFile, Keys
 
 Row = dict[str, Any]
 
@@ -157,6 +157,16 @@ class Database:
             prepared = connection.pgconn.prepare(call.name.encode(), call.statement)
             if prepared.status != ExecStatus.COMMAND_OK:
                 raise psycopg.errors.error_from_result(prepared)
+
+    def require_own_keys(self) -> None:
+        """Asked by a process once, when it starts: BadKeyFile where the data were sealed with other keys.
+
+        With those, nobody would be found, and whom the index does not find could be enrolled a second time.
+        """
+        with self.pool.connection() as connection:
+            row = connection.execute("select value from mulaid.deployment where name = 'keys'").fetchone()
+        if row is None or row[0] != self.keys.fingerprint():
+            raise BadKeyFile("the key file is not the one this database was sealed with; put the right one back")
 
     def tx(self, connection: psycopg.Connection[Any], at: datetime, by: Actor) -> Tx:
         """A Tx over a connection; whether a transaction is open is the caller's business."""

@@ -37,11 +37,14 @@ BATCH_TRIES = 5
 
 
 def build(settings: Settings, keys: Keys) -> procrastinate.App:
-    """The worker's jobs over a database. SettingTrouble for outside parties it cannot use, such as a sandbox in production."""
-    assert settings.database_url, "the supervisor says where the database is"
+    """The worker's jobs over a database.
+
+    SettingTrouble for outside parties it cannot use, such as a sandbox in production; BadKeyFile for another database's keys.
+    """
     messages, sms = messages_for(settings.profile, settings.outside, wall_clock)
-    db = Database(settings.database_url, keys, size=2)
-    connector = procrastinate.PsycopgConnector(conninfo=settings.database_url)
+    db = Database(settings.database, keys, size=2)
+    db.require_own_keys()
+    connector = procrastinate.PsycopgConnector(conninfo=settings.database)
     app = procrastinate.App(connector=connector)
 
     @app.periodic(cron="* * * * * */5")

@@ -27,6 +27,7 @@ class Settings:
     gateway_port: int
     gateway_workers: int
     profile: str
+    gateway_threads: int = 4
     hosts: tuple[str, ...] = ()
     gateway: str = ""
     outside: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -35,6 +36,13 @@ class Settings:
     def keys_path(self) -> Path:
         """The key-encryption keys: never inside the database."""
         return self.data / "keys"
+
+    @property
+    def database(self) -> str:
+        """The database's address, for a process that starts none itself; SettingTrouble where nothing says it."""
+        if not self.database_url:
+            raise SettingTrouble("MULAID_DATABASE_URL is not set; this process needs a database that is up and migrated")
+        return self.database_url
 
     @property
     def gateway_url(self) -> str:
@@ -58,6 +66,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         web_port=_whole(environment, "MULAID_WEB_PORT", 8000, 65535),
         gateway_port=_whole(environment, "MULAID_GATEWAY_PORT", 8100, 65535),
         gateway_workers=_whole(environment, "MULAID_GATEWAY_WORKERS", 2, 64),
+        gateway_threads=_whole(environment, "MULAID_GATEWAY_THREADS", 4, 64),
         profile=profile,
         hosts=tuple(environment.get("MULAID_HOSTS", "").split()),
         gateway=environment.get("MULAID_GATEWAY_URL", ""),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import json
 import logging
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,8 +20,8 @@ from psycopg_pool import PoolTimeout
 
 from mulaid import sm2
 from mulaid.calendar import Clock, stamp, wall_clock
-from mulaid.crypto import Keys, digest
-from mulaid.db import Actor, Database
+from mulaid.crypto import BadKeyFile, Keys, digest
+from mulaid.db import Database
 from mulaid.gateway import auth, contract, decoder, handlers, sealing
 from mulaid.gateway.auth import Client, Meter, Register, Request
 from mulaid.gateway.dialect import (
@@ -38,7 +37,7 @@ from mulaid.gateway.dialect import (
 )
 from mulaid.policy.pack import Library, library
 from mulaid.refusal import Refusal
-from mulaid.settings import from_environment
+from mulaid.settings import SettingTrouble, from_environment
 from mulaid.settlement import pay
 
 log = logging.getLogger("mulaid.gateway")
@@ -282,15 +281,19 @@ def build(
 
 
 def from_env() -> Gateway:
-    """The door as the server starts it, settings from the environment; ends with a sentence when the database is not usable."""
-    settings = from_environment()
+    """The door as the server starts it; ends with a sentence when settings, keys or database cannot be used."""
     contract.contract()
-    assert settings.database_url, "the supervisor says where the database is"
-    threads = int(os.environ.get("MULAID_GATEWAY_THREADS", "4"))
-    door = build(settings.database_url, Keys.load(settings.keys_path), allow_test_area=settings.allows_test_people, size=threads)
     try:
-        with door.db.reading(wall_clock(), Actor("start", handlers.DOOR)):
-            pass  # a connection prepares the settlement calls, which an older schema does not have
+        settings = from_environment()
+        door = build(
+            settings.database,
+            Keys.load(settings.keys_path),
+            allow_test_area=settings.allows_test_people,
+            size=settings.gateway_threads,
+        )
+        door.db.require_own_keys()  # its connection prepares the settlement calls too, which an older schema does not have
+    except (SettingTrouble, BadKeyFile, FileNotFoundError) as trouble:
+        raise SystemExit(f"mulaid: {trouble}") from None
     except PoolTimeout:
         raise SystemExit(
             "mulaid: the database does not answer, or its schema is older than this program: run `mulaid migrate`"

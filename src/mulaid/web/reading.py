@@ -116,4 +116,4 @@ def database() -> Database:
 @cache
 def _open() -> Database:
     ours = settings.MULAID
-    return Database(ours.database_url, Keys.load(ours.keys_path), size=4, calls=(pay.GATHER,))
+    return Database(ours.database, Keys.load(ours.keys_path), size=4, calls=(pay.GATHER,))

@@ -1,0 +1,96 @@
+"""What each process refuses to start with, in one sentence for the operator: before the first citizen or hospital finds out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mulaid.crypto import Keys
+from mulaid.db import process_url
+
+PROCESSES = {
+    "web": (sys.executable, "-c", "import mulaid.web.wsgi"),
+    "gateway": (sys.executable, "-c", "from mulaid.gateway.app import from_env; from_env()"),
+    "worker": (sys.executable, "-m", "mulaid", "worker"),
+}
+PRODUCTION = {
+    "MULAID_PROFILE": "production",
+    "MULAID_HOSTS": "yibao.example",
+    "MULAID_FACE": "tencent",
+    "MULAID_FACE_KEY_ID": "id",
+    "MULAID_FACE_SECRET": "secret",
+    "MULAID_FACE_RULE": "1",
+    "MULAID_REGISTERS_URL": "https://registers.example",
+    "MULAID_REGISTERS_CLIENT": "us",
+    "MULAID_REGISTERS_SECRET": "secret",
+}
+
+
+def started(process: str, cluster: Any, url: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A process with these settings; an empty one is left out."""
+    given = {
+        "MULAID_DATABASE_URL": process_url(url, f"mulaid_{process}", embedded=True),
+        "MULAID_DATA": str(cluster.folder),
+        "DJANGO_SETTINGS_MODULE": "mulaid.web.settings",
+        **more,
+    }
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("MULAID_")}
+    environment = {**plain, **{name: value for name, value in given.items() if value}}
+    return subprocess.run(PROCESSES[process], env=environment, capture_output=True, text=True, timeout=60)
+
+
+def sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """The one sentence that a process ended with."""
+    assert done.returncode in (1, 2), done
+    assert done.stderr.startswith("mulaid: "), done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_nobody_starts_with_keys_that_are_not_the_datas(process: str, cluster: Any, url: str, tmp_path: Path) -> None:
+    assert str(tmp_path / "keys") in sentence(started(process, cluster, url, MULAID_DATA=str(tmp_path)))  # there is none
+    assert not list(tmp_path.iterdir()), "only `migrate` makes keys"
+    Keys.create(tmp_path / "keys")
+    assert "is not the one this database was sealed with" in sentence(started(process, cluster, url, MULAID_DATA=str(tmp_path)))
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_nobody_starts_without_being_told_the_database(process: str, cluster: Any, url: str) -> None:
+    assert "MULAID_DATABASE_URL is not set" in sentence(started(process, cluster, url, MULAID_DATABASE_URL=""))
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_profile_nobody_knows_starts_nothing(process: str, cluster: Any, url: str) -> None:
+    assert "it takes one of demo, test, production" in sentence(started(process, cluster, url, MULAID_PROFILE="prod"))
+
+
+@pytest.mark.parametrize(
+    ("missing", "names"),
+    [
+        ("MULAID_HOSTS", "MULAID_HOSTS"),
+        ("MULAID_FACE", "refuses the sandbox: set MULAID_FACE"),
+        ("MULAID_FACE_RULE", "MULAID_FACE_RULE"),
+        ("MULAID_REGISTERS_URL", "refuses the sandbox: set MULAID_REGISTERS_URL"),
+    ],
+)
+def test_the_pages_start_in_production_with_real_parties_only(missing: str, names: str, cluster: Any, url: str) -> None:
+    assert names in sentence(started("web", cluster, url, **{**PRODUCTION, missing: ""}))
+
+
+def test_the_pages_start_in_production(cluster: Any, url: str) -> None:
+    done = started("web", cluster, url, **PRODUCTION)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_worker_sends_no_made_up_messages_in_production(cluster: Any, url: str) -> None:
+    assert "set MULAID_SMS to tencent or alibaba" in sentence(started("worker", cluster, url, MULAID_PROFILE="production"))
+
+
+def test_the_gateway_takes_a_whole_number_of_threads(cluster: Any, url: str) -> None:
+    assert "MULAID_GATEWAY_THREADS is 'four'" in sentence(started("gateway", cluster, url, MULAID_GATEWAY_THREADS="four"))

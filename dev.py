@@ -59,6 +59,16 @@ def test(*words: str) -> None:
     sys.exit(subprocess.run([str(PYTHON), "-m", "pytest", "-n", "2", *words], cwd=ROOT, env=ENV).returncode)
 
 
+def shots(*words: str) -> None:
+    """take pictures of every page and state into .shots/, for somebody to look at"""
+    set_up("test")
+    browser = find_browser()
+    if not browser or not driver_works():
+        stop("Pictures need Chromium or Chrome; `python3 dev.py test` says how to install it.")
+    ENV["MULAID_BROWSER"] = browser
+    sys.exit(subprocess.run([str(PYTHON), "-m", "pytest", "-q", "tests/shots.py", *words], cwd=ROOT, env=ENV).returncode)
+
+
 def check(*words: str) -> None:
     """what a machine can see by reading: ruff, format, mypy, import contract"""
     set_up("test")
@@ -83,7 +93,7 @@ def city(*words: str) -> None:
     become("mulaid", "city", *words)
 
 
-COMMANDS = {command.__name__: command for command in (run, test, check, fmt, bench, city)}
+COMMANDS = {command.__name__: command for command in (run, test, shots, check, fmt, bench, city)}
 
 
 def main(*words: str) -> None:

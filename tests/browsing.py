@@ -58,14 +58,14 @@ def web_environment(cluster: Any, url: str, profile: str = "demo", **more: str) 
 
 
 @contextmanager
-def web_process(cluster: Any, url: str) -> Iterator[str]:
+def web_process(cluster: Any, url: str, **more: str) -> Iterator[str]:
     """A running web door; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     granian = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--log-level", "warning", "--no-ws"]
     command = [*granian, "--workers", "1", "--blocking-threads", "4", "--port", str(port), "mulaid.web.wsgi:application"]
-    environment = web_environment(cluster, process_url(url, "mulaid_web", embedded=True))
+    environment = web_environment(cluster, process_url(url, "mulaid_web", embedded=True), **more)
     child = subprocess.Popen(command, env=environment, cwd=ROOT, start_new_session=True)
     site = Site(f"http://127.0.0.1:{port}", {})
     try:

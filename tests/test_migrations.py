@@ -45,6 +45,7 @@ WITHOUT_BOOK = {
     "nonce": "directory: the sender is not known to a book before the signature is checked",
     "deployment": "reference: a handful of rows about the installation",
     "person_by_document": "directory: keyed by the blind index of a document, says which book",
+    "openid": "directory: keyed by the blind index of a host app's id, says which book",
     "code": "directory: keyed by the keyed hash of a code, says which book",
     "visit_token": "directory: keyed by the hash of a token, says which book",
     "institution": "reference: the designated institutions, copied to every node",

@@ -46,7 +46,8 @@ grant delete on mulaid.exchange_file to mulaid_worker;
 
 grant insert on mulaid.code, mulaid.pack to mulaid_web;
 grant update (revoked_at) on mulaid.code to mulaid_web;
-grant insert on mulaid.web_session to mulaid_web;
+grant insert on mulaid.web_session, mulaid.openid to mulaid_web;
+grant update on mulaid.openid to mulaid_web;
 grant update (seen_at, confirmed_at, ended_at, assurance) on mulaid.web_session to mulaid_web;
 grant select, insert, update, delete on all tables in schema public to mulaid_web;
 

@@ -14,6 +14,7 @@ from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
 from django.templatetags.static import static
 
+from mulaid.policy.channels import channels
 from mulaid.web.visitor import inward
 
 ELDER = "elder"
@@ -45,8 +46,16 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "htmx": _address(HTMX),
         "demo": settings.MULAID.profile == "demo",
         "visitor": getattr(request, "visitor", None),
+        "channel": _channel(request),
         "in_story": getattr(request, "visitor", None) is not None and "story" in request.session,
     }
+
+
+def _channel(request: HttpRequest) -> str:
+    """The name of the program in whose frame the page was opened; empty for our own address."""
+    visitor = getattr(request, "visitor", None)
+    found = channels().get(visitor.channel) if visitor else None
+    return found.name if found else ""
 
 
 def is_elder(request: HttpRequest) -> bool:

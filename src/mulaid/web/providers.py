@@ -9,6 +9,7 @@ from django.conf import settings
 from mulaid.calendar import wall_clock
 from mulaid.crypto import Keys
 from mulaid.outside.face import FaceVerifier, face_for
+from mulaid.outside.miniprogram import MiniProgram, miniprograms_for
 from mulaid.outside.registers import Registers, registers_for
 from mulaid.outside.storage import Storage, storage_for
 
@@ -30,3 +31,9 @@ def registers() -> Registers:
 def storage() -> Storage:
     """Where pictures lie."""
     return storage_for(settings.MULAID.data, settings.MULAID.outside, wall_clock)
+
+
+@cache
+def miniprograms() -> dict[str, MiniProgram]:
+    """The host apps whose mini-programs open our pages."""
+    return miniprograms_for(settings.MULAID.outside, settings.MULAID.profile, wall_clock)

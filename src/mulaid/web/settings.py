@@ -48,6 +48,8 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": ["django.template.context_processors.request", "mulaid.web.frame.context"],
             "builtins": ["mulaid.web.words"],
+            # A name that a page uses and nobody gave shows itself, except to citizens.
+            "string_if_invalid": "" if _ours.profile == "production" else "⟦缺⟧",
         },
     }
 ]

@@ -26,7 +26,7 @@ from mulaid.web.reading import alone, now, reading
 SQL = Statements("mulaid.web", "visitor.sql")
 IDLE, LONGEST, FRESH = timedelta(minutes=30), timedelta(hours=12), timedelta(minutes=5)
 TOUCH = timedelta(seconds=60)
-SANDBOX, SMS, SMS_FACE = "sandbox", "sms", "sms_face"
+SANDBOX, SMS, LINKED = "sandbox", "sms", "linked"
 POINTER, CHANNEL, HELD = "session", "channel", "held"
 OUTLASTING = (CHANNEL, "tills")
 """What belongs to the browser and not to who is signed in."""
@@ -66,7 +66,7 @@ def visitors(get_response: View) -> View:
         if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.path.startswith(f"/{settings.STATIC_URL.strip('/')}/"):
             pointer = request.session.get(POINTER)
             if pointer:
-                request.visitor = _known(pointer)
+                request.visitor = _known(pointer, request.session.get(CHANNEL))
                 if request.visitor is None:
                     _forget(request)
                     request.lapsed = True
@@ -75,7 +75,7 @@ def visitors(get_response: View) -> View:
     return answer
 
 
-def _known(pointer: str) -> Visitor | None:
+def _known(pointer: str, channel: str | None) -> Visitor | None:
     session = UUID(pointer)
     book, at = refs.book_of(session), now()
     with reading() as tx:
@@ -84,12 +84,14 @@ def _known(pointer: str) -> Visitor | None:
         return None
     if at - row["seen_at"] > TOUCH:
         alone(lambda tx: tx.run(SQL.seen, book=book, id=session, at=tx.at))
-    return _visitor(session, row)
+    return _visitor(session, row, channel)
 
 
-def _visitor(session: UUID, row: Row) -> Visitor:
+def _visitor(session: UUID, row: Row, channel: str | None) -> Visitor:
     ref = PersonRef(refs.book_of(session), row["person"])
-    return Visitor(ref, session, row["shown"], row["gender"], row["born"], row["assurance"], row["channel"], row["confirmed_at"])
+    return Visitor(
+        ref, session, row["shown"], row["gender"], row["born"], row["assurance"], channel or row["channel"], row["confirmed_at"]
+    )
 
 
 def sign_in(request: HttpRequest, ref: PersonRef, assurance: str) -> None:
@@ -168,6 +170,27 @@ def end_others(visitor: Visitor) -> int:
         return tx.run(SQL.end_others, book=visitor.ref.book, person=visitor.ref.id, id=visitor.session, at=tx.at)
 
     return int(alone(work, by=visitor.actor))
+
+
+def link(request: HttpRequest, platform: str, opened: str) -> None:
+    """From now on a host app's word for this id is a word for the person who has just signed in."""
+    with reading() as tx:
+        row = tx.one(SQL.session, book=refs.book_of(UUID(request.session[POINTER])), id=UUID(request.session[POINTER]))
+    assert row is not None, "a session that was just opened is there"
+    book, person = refs.book_of(UUID(request.session[POINTER])), row["person"]
+
+    def work(tx: Tx) -> None:
+        blind = tx.keys.blind("openid", f"{platform}|{opened}")
+        tx.run(SQL.link, blind=blind, book=book, person=person, platform=platform, at=tx.at)
+        audit.write(tx, book, "link_miniprogram", person, purpose=platform)
+
+    alone(work)
+
+
+def linked(tx: Tx, platform: str, opened: str) -> PersonRef | None:
+    """Whom a host app's id was linked with."""
+    row = tx.one(SQL.linked, blind=tx.keys.blind("openid", f"{platform}|{opened}"))
+    return PersonRef(row["book"], row["person"]) if row else None
 
 
 def sessions(tx: Tx, visitor: Visitor) -> list[Row]:

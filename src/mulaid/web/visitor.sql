@@ -36,3 +36,12 @@ from person p join lateral (
     select region, base, status from enrolment e where e.book = p.book and e.person = p.id and e.valid_from <= %(on)s
     order by valid_from desc limit 1) e on true
 where p.died_on is null order by p.id limit %(most)s
+
+-- link --
+-- A host app's id belongs to a person; a later sign-in on the same phone takes it over.
+insert into openid (blind, book, person, platform, linked_at) values (%(blind)s, %(book)s, %(person)s, %(platform)s, %(at)s)
+on conflict (blind) do update set book = excluded.book, person = excluded.person, linked_at = excluded.linked_at
+
+-- linked --
+-- Whose a host app's id is.
+select book, person from openid where blind = %(blind)s

@@ -25,6 +25,7 @@ from mulaid.people.binding import Claim
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.identity import BIRTH_CERTIFICATE, KINDS, RESIDENT
 from mulaid.people.kinship import BirthQuestion, Kinship
+from mulaid.policy.channels import limits
 from mulaid.policy.explain import INVERSE, RELATIONS
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
@@ -76,7 +77,9 @@ class Named(forms.Form):
             _number(found["number"]),
             found.get("born"),
         )
-        return binding.ask(tx, library(), binder, claim, allow_test_area=settings.MULAID.allows_test_people)
+        return binding.ask(
+            tx, library(), binder, claim, allow_test_area=settings.MULAID.allows_test_people, overrides=limits(tx.by.channel)
+        )
 
 
 class Newborn(forms.Form):
@@ -95,7 +98,8 @@ class Newborn(forms.Form):
         """The request."""
         found = self.cleaned_data
         question = BirthQuestion(found["mother_name"].strip(), _number(found["mother_number"]), _number(found["number"]))
-        return binding.ask_by_birth(tx, library(), binder, question, allow_test_area=settings.MULAID.allows_test_people)
+        test = settings.MULAID.allows_test_people
+        return binding.ask_by_birth(tx, library(), binder, question, allow_test_area=test, overrides=limits(tx.by.channel))
 
 
 def new(request: HttpRequest, route: str = BY_ID) -> HttpResponse:
@@ -106,7 +110,8 @@ def new(request: HttpRequest, route: str = BY_ID) -> HttpResponse:
     typed = request.POST if request.method == "POST" else forms.held(request)
     with reading(visitor.actor) as tx:
         pack = bonds.pack_of(tx, library(), visitor.ref)
-    relations, routes = pack["family_account_relations"], pack["family_account_binding_routes"]
+    relations = pack["family_account_relations"]
+    routes = limits(visitor.channel).get("family_account_binding_routes", pack["family_account_binding_routes"])
     form: Named | Newborn = Newborn(typed) if route == BY_BIRTH else Named(route, relations, typed)
     if typed is not None and form.checked() and request.method == "POST":
         outcome = act(request, lambda tx: {"key": refs.show(refs.RELATION, form.ask(tx, visitor.ref))})

@@ -99,7 +99,8 @@ def sources(tx: Tx, visitor: Visitor, person: Relative) -> list[Source]:
     found, mine = [], person.whose
     if told.decision.current_year:
         found.append(Source("本", "own", f"{mine}当年账户", told.decision.current_year))
-    found.append(Source("本", "own", f"{mine}个人账户", told.decision.account))
+    if told.facts.patient.employee:
+        found.append(Source("本", "own", f"{mine}个人账户", told.decision.account))
     if told.decision.household:
         found.append(Source("家", "fam", "家庭账户", told.decision.household))
     asked = [(giver.person, _kin(giver), fen) for giver, fen in told.decision.aid]

@@ -25,8 +25,8 @@ from mulaid.policy.explain import INVERSE
 from mulaid.policy.pack import library
 from mulaid.web import forms
 from mulaid.web import visitor as door
-from mulaid.web.citizen.member import told_uses
-from mulaid.web.citizen.relatives import SQL, bond_of, family
+from mulaid.web.citizen.member import begin_activation, told_uses
+from mulaid.web.citizen.relatives import SQL, bond_of, family, oneself
 from mulaid.web.reading import act, alone, reading
 from mulaid.web.visitor import Visitor
 
@@ -69,17 +69,27 @@ def freeze(request: HttpRequest) -> HttpResponse:
     """The visitor's code out of use at once, and in use again."""
     visitor: Visitor = request.visitor
     form = forms.Form()
-    if request.method == "POST":
+    if request.POST.get("do") == "face":
+        with reading(visitor.actor) as tx:
+            who = oneself(tx, visitor)
+        answer = begin_activation(request, who)
+        if isinstance(answer, HttpResponse):
+            return answer
+        form.trouble = answer
+    elif request.method == "POST":
         acts: dict[str, Callable[[Tx], object]] = {
             "freeze": lambda tx: activation.freeze(tx, visitor.ref, visitor.ref, "本人申请"),
             "thaw": lambda tx: activation.thaw(tx, visitor.ref, visitor.ref),
         }
-        answer = _press(request, acts, form, "/me/freeze")
-        if answer is not None:
-            return answer
+        pressed = _press(request, acts, form, "/me/freeze")
+        if pressed is not None:
+            return pressed
     with reading(visitor.actor) as tx:
         way = activation.way(tx, library(), visitor.ref, visitor.ref)
-    return render(request, "citizen/freeze.html", {"way": way, "form": form}, status=422 if form.trouble else 200)
+        notice = activation.notice(tx, visitor.ref) if way.next == "face" else None
+        who = oneself(tx, visitor)
+    told = {"way": way, "form": form, "notice": notice, "who": who}
+    return render(request, "citizen/freeze.html", told, status=422 if form.trouble else 200)
 
 
 def privacy(request: HttpRequest) -> HttpResponse:

@@ -10,13 +10,15 @@ from django.shortcuts import render
 from mulaid import refs
 from mulaid.db import Tx
 from mulaid.people import activation, binding
+from mulaid.people import face as checks
 from mulaid.people import family as bonds
 from mulaid.people.application import BOUND, STATES
 from mulaid.policy.explain import RELATIONS
 from mulaid.policy.pack import library
 from mulaid.web import forms
-from mulaid.web.citizen.relatives import SQL, one, relatives
-from mulaid.web.reading import act, reading
+from mulaid.web.citizen import faces
+from mulaid.web.citizen.relatives import SQL, Relative, one, relatives
+from mulaid.web.reading import Outcome, act, reading
 from mulaid.web.visitor import Visitor
 from mulaid.web.words import CALLED
 
@@ -60,6 +62,7 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
         pack = bonds.pack_of(tx, library(), visitor.ref)
         way = activation.way(tx, library(), visitor.ref, who.ref)
         uses = told_uses(tx, bonds.uses(tx, who.ref, USES, visitor.ref))
+        notice = activation.notice(tx, who.ref) if way.next == "face" else None
     relations = sorted({*pack["family_account_relations"], bond.relation})
     pressed = request.POST.get("do", "")
     typed = request.POST if pressed == "name" else None
@@ -72,7 +75,12 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
         "freeze": lambda tx: activation.freeze(tx, who.ref, visitor.ref, "家人申请"),
         "part": lambda tx: bonds.part(tx, library(), bond.id, visitor.ref),
     }
-    if request.method == "POST":
+    if request.method == "POST" and pressed == "face":
+        answer = begin_activation(request, who)
+        if isinstance(answer, HttpResponse):
+            return answer
+        form.trouble = answer
+    elif request.method == "POST":
         if pressed not in acts:
             raise Http404
         if pressed != "name" or form.checked():
@@ -81,8 +89,19 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
                 address = "/family" if pressed == "part" else f"{request.path}?done={pressed}"
                 return HttpResponseRedirect(address, status=SEE_OTHER)
             form.refuse(outcome, family_bad_label="label", family_relation_limit="relation", family_relation_fixed="relation")
-    told = {"who": who, "form": form, "way": way, "uses": uses, "done": request.GET.get("done", "")}
+    told = {"who": who, "form": form, "way": way, "uses": uses, "notice": notice, "done": request.GET.get("done", "")}
     return render(request, "citizen/member.html", told, status=422 if form.errors or form.trouble else 200)
+
+
+def begin_activation(request: HttpRequest, who: Relative) -> HttpResponse | Outcome:
+    """A look at the face of whose credential comes to life; the page handed back the hash of the notice it showed."""
+    visitor, agreed = request.visitor, request.POST.get("notice", "")
+    return faces.start(
+        request,
+        lambda tx: activation.begin(tx, library(), visitor.ref, who.ref, agreed),
+        purpose=checks.ACTIVATE,
+        key=who.key,
+    )
 
 
 def told_uses(tx: Tx, uses: list[bonds.Use]) -> list[dict[str, Any]]:

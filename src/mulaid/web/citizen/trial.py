@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms as django_forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from mulaid.calendar import business_date
+from mulaid.calendar import SHANGHAI, business_date
 from mulaid.db import Tx
-from mulaid.policy.facts import Portion
+from mulaid.ledger import chart, statement
+from mulaid.policy.facts import Facts, Giver, Portion
+from mulaid.policy.hints import Hint, what_would_change
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
+from mulaid.settlement import pay
 from mulaid.settlement.visit import Institution
 from mulaid.settlement.whose import whose_money
 from mulaid.web import forms, whose
-from mulaid.web.citizen.relatives import Relative, family, one
+from mulaid.web.citizen.relatives import Relative, family, one, oneself
 from mulaid.web.reading import reading
 from mulaid.web.visitor import Visitor
 
@@ -49,25 +53,52 @@ def page(request: HttpRequest) -> HttpResponse:
     asked = "amount" in request.GET
     form = Question(request.GET if asked else None)
     trial, refusal, status = None, None, 200
+    hints: tuple[Hint, ...] = ()
     with reading(visitor.actor) as tx:
         people = family(tx, visitor)
         who = one(tx, visitor, request.GET.get("who", people[0].key))
         if asked and form.checked():
             try:
-                trial = _try(tx, who, form.cleaned_data)
+                trial, hints = _try(tx, visitor, who, form.cleaned_data)
             except Refusal as no:
                 refusal = no
         elif asked:
             status = 422
-    told = {"people": people, "who": who, "form": form, "told": trial, "refusal": refusal}
+    told = {"people": people, "who": who, "form": form, "told": trial, "hints": hints, "refusal": refusal}
     return render(request, "citizen/try.html", told, status=status)
 
 
-def _try(tx: Tx, who: Relative, asked: dict[str, Any]) -> whose.Trial:
+def _try(tx: Tx, visitor: Visitor, who: Relative, asked: dict[str, Any]) -> tuple[whose.Trial, tuple[Hint, ...]]:
     place = asked["place"]
     kind = 2 if place == "pharmacy" else 1
     somewhere = Institution("", "", kind, who.region, place, who.ref.book)
     outside = asked["outside"] or 0
     portions = [Portion("", asked["amount"] - outside, 0, 0, outside)]
     told = whose_money(tx, library(), who.ref, somewhere, portions, on=business_date(tx.at), use_accounts=asked["accounts"])
-    return whose.trial(told, who.called if who.is_me else who.shown)
+    candidates = _me(tx, visitor, who, told.facts)
+    packs = pay.packs_for(library(), replace(told.facts, givers=(*told.facts.givers, *candidates)))
+    hints = what_would_change(packs, told.facts, told.decision, candidates)
+    return whose.trial(told, who.called if who.is_me else who.shown), hints
+
+
+def _me(tx: Tx, visitor: Visitor, who: Relative, facts: Facts) -> tuple[Giver, ...]:
+    """The visitor as one who could help but has not authorised yet."""
+    me = oneself(tx, visitor)
+    if who.is_me or me.base in ("", "resident") or any(giver.person == str(visitor.ref.id) for giver in facts.givers):
+        return ()
+    now = tx.at.astimezone(SHANGHAI).isoformat()[:19]
+    held = statement.balances(tx, visitor.ref.book, visitor.ref.id)
+    return (
+        Giver(
+            aid="me",
+            person=str(visitor.ref.id),
+            shown=me.shown,
+            relation=who.relation,
+            region=me.region,
+            status=me.status,
+            filed=now,
+            bound=now,
+            account=held.get(chart.OWN, 0),
+            current_year=held.get(chart.CURRENT_YEAR, 0),
+        ),
+    )

@@ -18,7 +18,7 @@ from mulaid.people.identity import make_resident_id
 from test_web import asked, web_environment
 from town import Citizen, Town, open_town
 
-PLAIN = ["/home", "/bills", "/news", "/try", "/aid", "/aid/new", "/family", "/bind", "/bind/by/birth_certificate",
+PLAIN = ["/home", "/household", "/bills", "/news", "/try", "/aid", "/aid/new", "/family", "/bind", "/bind/by/birth_certificate",
          "/bind/by/other_document", "/costs", "/costs/tax", "/premiums", "/help", "/me/watchers", "/me/freeze", "/me/privacy",
          "/me/sessions", "/code/me"]  # fmt: skip
 WANG, ZHAO, OUYANG = "王晓燕", "赵雪梅", "欧阳明轩"
@@ -766,6 +766,26 @@ def test_a_premium_is_shown_before_it_is_paid(town: Town) -> None:
     wrong = one.post("/premiums", who="me", scheme="resident", year="1999")
     assert wrong.status_code == 422
     assert "请选年度" in wrong.text
+    assert town.money() == before
+
+
+def test_a_household_is_paid_into_shown_and_left(town: Town) -> None:
+    head, son, stranger = Citizen(town, "林国平"), Citizen(town, "林子涵"), Citizen(town, ZHAO)
+    assert "不用家庭账户" in stranger.get("/household").text
+    page = head.get("/household").text
+    assert "家庭账户" in page
+    assert "黄**" in page
+    before = town.money()
+    for amount, says in (("", "请填写金额"), ("0", "请填写"), ("99999999", "家庭账户|请填写|保留|余额|可以划入")):
+        wrong = head.post("/household", do="transfer", amount=amount)
+        assert wrong.status_code == 422, amount
+        assert re.search(says, wrong.text.split("转入多少")[1])
+        assert not amount or f'value="{amount}"' in wrong.text
+    assert town.money() == before
+    assert stranger.post("/household", stranger.get("/try").text, do="close").status_code in (403, 404)
+    member = re.search(r'name="member" value="([^"]+)"', page)
+    assert member
+    assert son.post("/household", do="remove", member=member[1]).status_code == 422
     assert town.money() == before
 
 

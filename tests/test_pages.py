@@ -23,10 +23,34 @@ from town import Town, open_town
 WANG = "王晓燕"
 LONGEST = "阿依古丽·买买提"
 WAYS = [pytest.param(PHONE, False, id="phone"), pytest.param(PHONE, True, id="elder"), pytest.param(DESK, False, id="desk")]
-PAGES = ["/home", "/code/me", "/try", "/try?amount=500&place=L3&accounts=on", "/bills", "/news", "/aid", "/aid/new", "/family",
-         "/bind",
-         "/bind/by/other_document", "/bind/by/birth_certificate", "/costs", "/costs/tax", "/premiums", "/help", "/me/watchers",
-         "/me/freeze", "/me/privacy", "/me/sessions", "/confirm", "/enter", "/cashier"]  # fmt: skip
+PAGES = [
+    "/household",
+    "/me/phone",
+    "/matters",
+    "/home",
+    "/code/me",
+    "/try",
+    "/try?amount=500&place=L3&accounts=on",
+    "/bills",
+    "/news",
+    "/aid",
+    "/aid/new",
+    "/family",
+    "/bind",
+    "/bind/by/other_document",
+    "/bind/by/birth_certificate",
+    "/costs",
+    "/costs/tax",
+    "/premiums",
+    "/help",
+    "/me/watchers",
+    "/me/freeze",
+    "/me/privacy",
+    "/me/sessions",
+    "/confirm",
+    "/enter",
+    "/cashier",
+]
 WRONG = ["/try?amount=abc"]
 OPEN = "document.querySelectorAll('details').forEach(e => { e.open = true })"
 
@@ -73,6 +97,7 @@ def test_a_newcomer_walks_through_the_whole_story_without_script(town: Town, vis
     assert page.locator("h1").inner_text() == "开通好了"
     for done in (1, 2):
         page.get_by_role("link", name="回到故事").click()
+        page.locator(".story .was").nth(done - 1).wait_for()
         assert page.locator(".story .was").count() == done
         page.locator(".story [aria-current] button").click()
         if done == 1:

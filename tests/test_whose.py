@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from city import City
+from mulaid import refs
+from mulaid.db import Tx
 from mulaid.money import parse_yuan
 from mulaid.policy.facts import Giver, Portion
 from mulaid.policy.pack import library
 from mulaid.policy.simulate import simulate
 from mulaid.proof.verify import bills
 from mulaid.refusal import Refusal
-from mulaid.settlement import pay
+from mulaid.settlement import pay, visit
 from mulaid.settlement.visit import find_institution
 from mulaid.settlement.whose import Payer, payers, what_would_help, whose_money
 
@@ -101,3 +104,51 @@ def test_a_draft_is_tried_on_the_settlements_that_stand(city: City) -> None:
     sums = simulate(found, library(), library())
     assert (sums.bills, sums.changed, sums.people) == (1, 0, 0)
     assert sum(sums.after.values()) == 1000_00
+
+
+def test_a_stay_counts_apart_from_outpatient_care_and_belongs_to_the_day_it_ends(city: City) -> None:
+    city.run(lambda tx: city.opens(tx, "H9", "北京一院", 1, "110000", "L3"))
+    city.enrols("father", "0", base="retired", region="110000")
+    city.now = city.now.replace(month=12, day=28)
+    stay = admit(city, "father", "H9")
+    with pytest.raises(Refusal, match="in_hospital"):
+        admit(city, "father", "H9")
+    city.now += timedelta(days=7)
+    city.run(lambda tx: visit.discharge(tx, stay, "H9", city.people["father"].id, city.now.date()))
+    city.run(lambda tx: visit.discharge(tx, stay, "H9", city.people["father"].id, None))
+    with pytest.raises(Refusal, match="bad_date"):
+        city.run(lambda tx: visit.discharge(tx, stay, "H9", city.people["father"].id, city.now.date() + timedelta(days=30)))
+    city.run(lambda tx: visit.discharge(tx, stay, "H9", city.people["father"].id, city.now.date()))
+    bill = {"psn_no": city.people["father"].number, "mdtrt_id": refs.show(refs.VISIT, stay)}
+    bill |= {"mdtrt_cert_type": "02", "mdtrt_cert_no": city.numbers["father"]}
+    answer = city.settles(city.uploads(bill, [("A", "5000")], "H9"), at="H9")
+    assert answer["infcode"] == 0, answer["err_msg"]
+    paid = answer["output"]["setlinfo"]
+    years = city.run(
+        lambda tx: tx.all("select year, in_policy, admissions, inpatient_in_policy, inpatient_fund, self_paid from insured_year")
+    )
+    assert [(row["year"], row["in_policy"], row["admissions"]) for row in years] == [(city.now.year, 0, 1)]
+    assert years[0]["inpatient_in_policy"] > 0
+    assert years[0]["inpatient_fund"] + years[0]["self_paid"] == 5000_00
+    city.books_balance()
+    assert city.refunds(paid, "H9")["infcode"] == 0
+    (year,) = city.run(lambda tx: tx.all("select admissions, inpatient_in_policy, inpatient_fund, self_paid from insured_year"))
+    assert set(year.values()) == {0}
+    city.books_balance()
+
+
+def test_an_outpatient_visit_cannot_be_discharged(city: City) -> None:
+    city.enrols("father", "0", base="retired")
+    place = refs.parse(refs.VISIT, city.visits("father")["mdtrt_id"])
+    with pytest.raises(Refusal, match="no_stay"):
+        city.run(lambda tx: visit.discharge(tx, place, "H1", city.people["father"].id, city.now.date()))
+
+
+def admit(city: City, name: str, at: str = "H1") -> UUID:
+    def work(tx: Tx) -> UUID:
+        hospital = find_institution(tx, at)
+        assert hospital is not None
+        more = {"number": "Z1", "insutype": "", "med_type": "21", "presenter": None, "chosen": None, "use": "inpatient"}
+        return visit.open_visit(tx, hospital, city.people[name], begun_on=city.now.date(), **more)
+
+    return city.run(work)

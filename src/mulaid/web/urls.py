@@ -6,7 +6,22 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from mulaid.web import frame, start, story
-from mulaid.web.citizen import aid, bind, code, costs, entrance, faces, help, home, matters, me, member, premiums, trial
+from mulaid.web.citizen import (
+    aid,
+    bind,
+    code,
+    costs,
+    entrance,
+    faces,
+    help,
+    home,
+    household,
+    matters,
+    me,
+    member,
+    premiums,
+    trial,
+)
 from mulaid.web.console.routes import urlpatterns as console
 from mulaid.web.visitor import anybody, citizen, demonstration, present
 
@@ -37,6 +52,7 @@ urlpatterns = [
     path("aid/order", citizen(require_POST(aid.order)), name="aid_order"),
     path("aid/pause", citizen(require_POST(aid.stop_all)), name="aid_pause"),
     path("aid/<str:key>", present(both(aid.one)), name="aid_one"),
+    path("household", present(both(household.page)), name="household"),
     path("family", citizen(require_safe(member.everybody)), name="family"),
     path("family/<str:key>", present(both(member.page)), name="member"),
     path("bind", present(both(bind.new)), name="bind"),

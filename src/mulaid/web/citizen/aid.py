@@ -187,6 +187,7 @@ def page(request: HttpRequest) -> HttpResponse:
         pack = library().in_force(me.region, business_date(tx.at)) if me.region else None
     mine = pack is not None and pack["authoriser_order"] == "user_rank"
     told = {"me": me, "balance": balance, "given": given, "received": received, "may_order": mine and len(received) > 1}
+    told["pool"] = pack is not None and pack["mutual_aid_mode"] == "pool" and me.base != "resident"
     return render(request, "citizen/aid.html", {**told, "key": new_key()})
 
 

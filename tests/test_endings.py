@@ -145,3 +145,25 @@ def test_who_settles_abroad_takes_the_balance_along(city: City) -> None:
     nobody = PersonRef(1, her.id)
     refused(city, "people.unknown", lambda: pays_out(city, nobody, "death"))
     city.books_balance()
+
+
+def test_nobody_spends_the_account_of_the_dead(city: City) -> None:
+    """Neither by card nor by code, at a hospital or at a pharmacy; a stay that ended with the death is settled all the same."""
+    father = city.enrols("father", "500.00", base="retired")
+    visit = city.visits("father")
+    dies(city, father)
+    on = city.now
+    city.now += timedelta(days=1)
+    for work in (
+        lambda: city.visits("father"),
+        lambda: city.buys("father", [("A", "10.00")]),
+    ):
+        with pytest.raises(AssertionError, match=r"people\.not_enrolled"):
+            work()
+    with pytest.raises(Refusal, match="not_enrolled"):
+        city.shows_code("father")
+    assert city.holds("father") == "500.00"
+    paid = city.settles(city.uploads(visit, [("MINE", "20.00")]))["output"]["setlinfo"]
+    assert (paid["acct_pay"], city.holds("father")) == (20, "480.00")
+    assert city.now > on
+    city.books_balance()

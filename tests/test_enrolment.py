@@ -169,7 +169,9 @@ def test_a_death_ends_insurance_the_day_after(city: City) -> None:
     refused("standing.bad_day", city, lambda tx: standing.died(tx, library(), person, date(1949, 1, 1)))
     city.run(lambda tx: standing.died(tx, library(), person, date(2026, 3, 1)))
     assert aid_status(city, given) == "ended_by_system"
-    assert (status(city, "person", date(2026, 3, 1)), status(city, "person", date(2026, 3, 2))) == ("normal", "ended")
+    assert status(city, "person", date(2026, 3, 1)) == "normal"
+    with pytest.raises(Refusal, match="not_enrolled"):
+        status(city, "person", date(2026, 3, 2))
     for work in (standing.died, standing.suspend, standing.end, standing.leave):
         refused("standing.dead", city, lambda tx, work=work: work(tx, library(), person, date(2026, 3, 2)))
 

@@ -124,6 +124,7 @@ begin
       from mulaid.person x
       left join mulaid.enrolment e on e.book = p_book and e.person = p_person and e.valid_from <= settlement_gather.service_date
                                   and (e.valid_to is null or e.valid_to >= settlement_gather.service_date)
+                                  and (x.died_on is null or x.died_on >= settlement_gather.service_date)
       left join mulaid.purse own on own.book = p_book and own.holder = p_person and own.kind = 1
       left join mulaid.purse cur on cur.book = p_book and cur.holder = p_person and cur.kind = 2
       left join mulaid.purse wal on wal.book = p_book and wal.holder = p_person and wal.kind = 4

@@ -20,10 +20,11 @@ select book, id, shown, name, document_kind, document, gender, born, nation, die
 select id from person where book = %(book)s and id = %(id)s for update
 
 -- enrolment_on --
--- The stretch of enrolment in force on a day.
+-- The stretch of enrolment in force on a day; nobody is enrolled after the day of death.
 select valid_from, valid_to, scheme, region, base, psn_type, status, retired_on, family_doctor, staff_group, wage_base, flexible, inpatient_from
-from enrolment
+from enrolment e
 where book = %(book)s and person = %(person)s and valid_from <= %(on)s and (valid_to is null or valid_to >= %(on)s)
+    and not exists (select 1 from person p where p.book = e.book and p.id = e.person and p.died_on < %(on)s)
 order by valid_from desc limit 1
 
 -- close_enrolment --

@@ -492,7 +492,7 @@ def dies(life: Life) -> bool:
         return False
     on = business_date(life.now) - timedelta(days=life.chance.choice((0, 0, 1, 2)))
     life.run(lambda tx: standing.died(tx, life.packs, soul.ref, on), COUNTER)
-    soul.alive = False
+    soul.alive, soul.died_on = False, on
     return True
 
 
@@ -507,6 +507,18 @@ def inherits(life: Life) -> bool:
     given = {life.chance.choice(heirs).ref: left // 2} if heirs and left > 1 else {}
     life.run(lambda tx: endings.pay_out(tx, life.packs, soul.ref, endings.DEATH, given), COUNTER)
     return True
+
+
+def spends_of_the_dead(life: Life) -> bool:
+    """Somebody goes on shopping with the card of a person who has died; nobody may let them."""
+    dead = [soul for soul in life.souls if not soul.alive and soul.died_on < business_date(life.now)]
+    if not dead:
+        return False
+    soul = life.chance.choice(dead)
+    shop = shop_for(life, soul, pharmacy=True)
+    paid = shop.client.buy(soul.ref.number, Certificate(ID_CARD, soul.number), lines(life, 3, 120_00)).paid
+    life.fail(f"{paid['acct_pay']} was taken from the account of somebody who died on {soul.died_on}")
+    return False
 
 
 def moves(life: Life) -> bool:
@@ -613,6 +625,7 @@ ACTS: Mapping[str, tuple[Act, float]] = {
     "returns_premium": (returns_premium, 2),
     "dies": (dies, 0.8),
     "inherits": (inherits, 1),
+    "spends_of_the_dead": (spends_of_the_dead, 1),
     "moves": (moves, 1.5),
     "stops_paying": (stops_paying, 2),
     "pays_again": (pays_again, 2),

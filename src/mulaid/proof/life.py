@@ -70,6 +70,7 @@ class Soul:
     base: str
     kin: list[tuple[Soul, str]] = field(default_factory=list)
     alive: bool = True
+    died_on: date = date.max
     stopped: bool = False
 
 

@@ -21,6 +21,8 @@ from mulaid.policy.simulate import Sums
 from mulaid.refusal import Refusal
 from mulaid.settings import SettingTrouble, from_environment
 
+RATE = 60.0
+
 
 def say(text: str) -> None:
     """One line to whoever typed the command."""
@@ -347,9 +349,23 @@ def _of_settlements(tried: Callable[[Iterable[tuple[str, Facts]]], Sums]) -> Sum
 
 def bench(arguments: argparse.Namespace) -> int:
     """measure settlements against pgbench's own script on the same PostgreSQL, and write bench.json"""
-    from mulaid.proof.bench import run
+    from mulaid.proof import bench, traffic
 
-    return run(say, rounds=arguments.rounds, seconds=arguments.seconds, clients=arguments.clients, profile=arguments.profile)
+    wrong = bench.run(
+        say, rounds=arguments.rounds, seconds=arguments.seconds, clients=arguments.clients, profile=arguments.profile
+    )
+    if arguments.profile or not arguments.traffic:
+        return wrong
+    return wrong or traffic.run(say, minutes=arguments.traffic, institutions=50, rate=RATE, report=Path("bench.json"))
+
+
+def bench_traffic(arguments: argparse.Namespace) -> int:
+    """send the mixed traffic of many institutions over HTTP: answer times, memory, then the books; exit code 1 when wrong"""
+    from mulaid.proof import traffic
+
+    return traffic.run(
+        say, minutes=arguments.minutes, institutions=arguments.institutions, rate=arguments.rate, report=arguments.report
+    )
 
 
 def bench_credit(arguments: argparse.Namespace) -> int:
@@ -409,6 +425,14 @@ def parser() -> argparse.ArgumentParser:
     living.add_argument("--people", type=_between(10, 100_000), default=1000)
     living.add_argument("--days", type=_between(1, 3660), default=30)
     living.add_argument("--seed", type=_between(0, 2**32), default=1, help="the same seed, the same acts")
+    measuring.add_argument(
+        "--traffic", type=float, default=2.0, metavar="MINUTES", help="of mixed traffic at the end; 0 for none"
+    )
+    crowding = add(commands, "bench-traffic", bench_traffic)
+    crowding.add_argument("--minutes", type=float, default=2.0)
+    crowding.add_argument("--institutions", type=int, default=50)
+    crowding.add_argument("--rate", type=float, default=RATE, help="messages a second, sent whether or not the last is answered")
+    crowding.add_argument("--report", type=Path, default=None, metavar="FILE", help="a JSON file to write the figures into")
     return whole
 
 

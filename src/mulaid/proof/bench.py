@@ -47,6 +47,7 @@ SECRET = b"bench-secret-of-32-bytes-exactly"
 SCALE = 10
 GIVERS = 2000
 LINES = 5
+WORKERS = 2
 KINDS = ("uniform", "hot_payer")
 OK = b'{"infcode":0,'
 CHANCE = secrets.SystemRandom()
@@ -58,6 +59,14 @@ class Bill:
 
     patient: UUID
     visit: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A gateway that is being served, and its first process."""
+
+    port: int
+    pid: int
 
 
 @dataclass(slots=True)
@@ -78,12 +87,12 @@ def run(say: Say, *, rounds: int, seconds: float, clients: int, profile: bool) -
             _pgbench(server, "-i", "-q", "-s", str(SCALE), prepare=True)
             url = server.url("mulaid")
             keys = schema.migrate(Settings(folder, None, 0, 0, 2, "test"), url, lambda text: None)
-            with _gateway(folder, url) as port:
+            with served(folder, url) as door:
                 town = _Town(url, keys)
                 town.settle_in()
                 if profile:
-                    return _profile(say, server, town, port, clients)
-                return _measure(say, server, town, port, url, keys, rounds, seconds, clients)
+                    return _profile(say, server, town, door.port, clients)
+                return _measure(say, server, town, door.port, url, keys, rounds, seconds, clients)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -168,7 +177,7 @@ def _checkpoint(url: str) -> None:
 
 
 @contextmanager
-def _gateway(folder: Path, url: str) -> Iterator[int]:
+def served(folder: Path, url: str) -> Iterator[Door]:
     """The gateway exactly as `serve` starts it, on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -181,7 +190,7 @@ def _gateway(folder: Path, url: str) -> Iterator[int]:
     )
     from mulaid.serve import gateway_command
 
-    child = subprocess.Popen(gateway_command(port, 2), env=environment)
+    child = subprocess.Popen(gateway_command(port, WORKERS), env=environment)
     try:
         for _ in range(300):
             try:
@@ -189,7 +198,7 @@ def _gateway(folder: Path, url: str) -> Iterator[int]:
                 break
             except OSError:
                 time.sleep(0.1)
-        yield port
+        yield Door(port, child.pid)
     finally:
         child.terminate()
         child.wait()

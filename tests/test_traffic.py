@@ -1,0 +1,64 @@
+"""Mixed traffic for a few seconds: every story happens, and what must not happen is told and fails the run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mulaid.proof import traffic
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, list[str], dict]:
+    """A run of some seconds with what it said and wrote."""
+    report = tmp_path_factory.mktemp("traffic") / "bench.json"
+    report.write_text('{"kept": 1}')
+    said: list[str] = []
+    code = traffic.run(said.append, minutes=0.12, institutions=10, rate=50, report=report, families=25)
+    return code, said, json.loads(report.read_text())
+
+
+def test_a_short_run_ends_with_right_books_and_right_sums(lived: tuple[int, list[str], dict]) -> None:
+    code, said, _ = lived
+    assert code == 0, said
+    assert "the books are right" in said
+    assert "every institution's sums are the gateway's" in said
+    assert not [line for line in said if line.startswith("WRONG")]
+
+
+def test_every_kind_of_message_was_sent(lived: tuple[int, list[str], dict]) -> None:
+    sent = {line.split()[0] for line in lived[1] if line.startswith("   ")}
+    assert sent >= {"1101", "2102", "2201", "2204", "2206", "2207"}
+
+
+def test_the_figures_stand_beside_what_the_file_held(lived: tuple[int, list[str], dict]) -> None:
+    told = lived[2]
+    assert told["kept"] == 1
+    found = told["traffic"]
+    assert found["institutions"] == 10
+    assert found["messages"] > 100
+    assert 0 < found["p50_ms"] <= found["p99_ms"] <= found["longest_ms"]
+    assert found["memory_mb"]["gateway"][0] > 10
+    assert found["memory_mb"]["postgres"][0] > 0
+
+
+def test_what_must_not_happen_is_noticed() -> None:
+    """A refusal that was not due, one that was due and did not come, and another than was due."""
+    watch = traffic.Watch()
+
+    def refuses() -> None:
+        raise traffic.Refused("settlement.already", "")
+
+    watch.expects("settlement.already", refuses)
+    assert not watch.wrong
+    watch.expects("credential.bad_code", refuses)
+    watch.expects("credential.bad_code", lambda: None)
+    assert sum(watch.wrong.values()) == 2
+
+
+@pytest.mark.parametrize(("minutes", "institutions", "rate"), [(0, 50, 60), (-1, 50, 60), (1, 3, 60), (1, 50, 0)])
+def test_a_run_without_time_rate_or_institutions_is_not_begun(minutes: float, institutions: int, rate: float) -> None:
+    said: list[str] = []
+    assert traffic.run(said.append, minutes=minutes, institutions=institutions, rate=rate, report=None) == 2
+    assert len(said) == 1

@@ -24,6 +24,11 @@ pytest_plugins = ["browsing"]
 TEMPLATE = "mulaid_template"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--messages N`: how many messages are generated from the contract's tables."""
+    parser.addoption("--messages", type=int, default=1800, help="messages to generate from the contract's tables")
+
+
 @dataclass(frozen=True)
 class Cluster:
     """This worker's server with its template."""

@@ -21,7 +21,8 @@ from mulaid.policy.simulate import Sums
 from mulaid.refusal import Refusal
 from mulaid.settings import SettingTrouble, from_environment
 
-RATE = 60.0
+RATE = 40.0
+"""Messages a second of the mixed traffic."""
 
 
 def say(text: str) -> None:

@@ -357,8 +357,9 @@ def run(say: Say, *, minutes: float, institutions: int, rate: float, report: Pat
             _move_in(town, families)
             postmaster = int((server.cluster / "postmaster.pid").read_text("utf-8").split("\n", 1)[0])
             say(f"== {minutes:g} minutes, about {rate:g} messages a second, {bench.WORKERS} gateway processes")
+            began = time.perf_counter()
             memory = _live_through(say, town, minutes * 60, rate, {"gateway": door.pid, "postgres": postmaster})
-            return _tell(say, town, memory, minutes, report)
+            return _tell(say, town, memory, time.perf_counter() - began, report)
         finally:
             for shop in shops:
                 shop.client.close()
@@ -394,10 +395,10 @@ def _at(watch: Watch, due: float, live: Callable[[], None]) -> None:
         watch.fault(f"{type(error).__name__}: {error}"[:200])
 
 
-def _tell(say: Say, town: Town, memory: Sequence[Mapping[str, float]], minutes: float, report: Path | None) -> int:
+def _tell(say: Say, town: Town, memory: Sequence[Mapping[str, float]], seconds: float, report: Path | None) -> int:
     watch = town.watch
     times = watch.everything()
-    told: dict[str, Any] = {"minutes": minutes, "institutions": len(town.shops), **_measured(times, minutes * 60)}
+    told: dict[str, Any] = {"seconds": round(seconds), "institutions": len(town.shops), **_measured(times, seconds)}
     told["refused"] = sum(watch.refused.values())
     warm = (len(memory) + 9) // 10 if len(memory) > 2 else 0
     told["memory_mb"] = {name: [round(memory[at][name]) for at in (warm, len(memory) // 2, -1)] for name in memory[0]}
@@ -406,7 +407,7 @@ def _tell(say: Say, town: Town, memory: Sequence[Mapping[str, float]], minutes: 
         ordered = sorted(found)
         slow = _share_above(ordered)
         say(f"   {infno:6} {len(ordered):7} {_part(ordered, 0.5) * 1000:8.1f} {_part(ordered, 0.99) * 1000:8.1f} {slow:9.3%}")
-    say(f"all: {_figures(times, minutes * 60)}")
+    say(f"all: {_figures(times, seconds)}")
     for name, (start, half, end) in told["memory_mb"].items():
         say(f"memory of {name}: {start} MB after a tenth of the time, {half} half-way, {end} at the end")
     say(f"refused as expected: {dict(watch.refused)}")

@@ -49,7 +49,6 @@ from mulaid.settings import Settings
 Say = Callable[[str], None]
 BY = Actor("traffic", "proof")
 REGIONS = ("420100", "110000", "330100", "440300", "610100")
-FAMILIES = 400
 SLOW_SECONDS = 1.0
 AT_ONCE = 48
 EVERY_SECONDS = 10.0
@@ -340,13 +339,13 @@ STORIES: Mapping[str, tuple[float, int, str]] = {
 """Share of each story, about how many messages it takes, and where it happens."""
 
 
-def run(say: Say, *, minutes: float, institutions: int, rate: float, report: Path | None, families: int = FAMILIES) -> int:
+def run(say: Say, *, minutes: float, institutions: int, rate: float, families: int, report: Path | None) -> int:
     """Live through the traffic on a scratch installation and print what was measured, also into `report` beside what is there.
 
     The exit code is 1 when an answer, an institution's sums or the books were wrong; slowness is told, not judged.
     """
-    if institutions < len(REGIONS) * 2 or minutes <= 0 or rate <= 0:
-        say(f"at least {len(REGIONS) * 2} institutions, some time and some rate are needed")
+    if min(institutions, families) < len(REGIONS) * 2 or minutes <= 0 or rate <= 0:
+        say(f"at least {len(REGIONS) * 2} institutions and families, some time and some rate are needed")
         return 2
     with _scratch() as (server, folder, url, keys), bench.served(folder, url) as door:
         db, watch = Database(url, keys, size=8), Watch()

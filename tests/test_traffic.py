@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -14,9 +16,9 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, list[str], dic
     """A run of some seconds with what it said and wrote."""
     report = tmp_path_factory.mktemp("traffic") / "bench.json"
     report.write_text('{"kept": 1}')
-    said: list[str] = []
-    code = traffic.run(said.append, minutes=0.12, institutions=10, rate=50, report=report, families=25)
-    return code, said, json.loads(report.read_text())
+    words = ["bench-traffic", "--minutes", "0.12", "--institutions", "10", "--families", "25", "--rate", "50", "--report"]
+    done = subprocess.run([sys.executable, "-m", "mulaid", *words, str(report)], capture_output=True, text=True, timeout=300)
+    return done.returncode, done.stdout.splitlines(), json.loads(report.read_text())
 
 
 def test_a_short_run_ends_with_right_books_and_right_sums(lived: tuple[int, list[str], dict]) -> None:
@@ -60,5 +62,5 @@ def test_what_must_not_happen_is_noticed() -> None:
 @pytest.mark.parametrize(("minutes", "institutions", "rate"), [(0, 50, 60), (-1, 50, 60), (1, 3, 60), (1, 50, 0)])
 def test_a_run_without_time_rate_or_institutions_is_not_begun(minutes: float, institutions: int, rate: float) -> None:
     said: list[str] = []
-    assert traffic.run(said.append, minutes=minutes, institutions=institutions, rate=rate, report=None) == 2
+    assert traffic.run(said.append, minutes=minutes, institutions=institutions, rate=rate, families=50, report=None) == 2
     assert len(said) == 1

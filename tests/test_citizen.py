@@ -648,6 +648,26 @@ def test_both_sides_of_a_bond_have_their_rights(town: Town) -> None:
     assert binder.get(f"/code/{bond}").status_code == 404
 
 
+@pytest.mark.parametrize("born", ["2011-11-11", "2008-01-01"], ids=["at 15 by one's word", "at 18 by one's face"])
+def test_consent_is_asked_anew_of_who_has_grown_up(town: Town, born: str) -> None:
+    mother, son = Citizen(town, "顾佳"), Citizen(town, "陆天佑")
+    town.sql("update person set born = %s where shown = '陆**'", born)
+    town.sql("update family_bond b set consent_due = '2026-01-01' from person p where p.id = b.member and p.shown = '陆**'")
+    (path,) = son.links("/me/watchers", '/me/renew/[^"]+')
+    assert "要自己同意的年龄" in mother.get("/family/" + path.rsplit("/", 1)[1]).text
+    assert Citizen(town, ZHAO).get(path).status_code == 404
+    assert mother.get(path).status_code == 404, "the binder's word is not the member's"
+    page = son.get(path).text
+    assert son.post(path, page, do="agree", agreed="0" * 64).status_code == 422
+    page = son.get(path).text
+    answer = son.post(path, page, do="agree" if born.startswith("2011") else "face", **hashes(page))
+    assert answer.status_code == 303, answer.text
+    if "/face/" in answer.headers["location"]:
+        assert son.get(answer.headers["location"]).headers["location"] == "/me/watchers?done=sandbox"
+    assert son.links("/me/watchers", '/me/renew/[^"]+') == []
+    code_of(mother, "儿子")
+
+
 def test_a_code_comes_to_life_by_its_owners_face_once(town: Town) -> None:
     daughter, mother = Citizen(town, "秦海燕"), Citizen(town, "秦玉莲")
     town.sql("delete from credential c using person p where p.id = c.person and p.shown = '秦**'")

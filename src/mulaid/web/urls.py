@@ -68,6 +68,7 @@ urlpatterns = [
     path("me/watchers", citizen(both(me.watchers)), name="watchers"),
     path("me/phone", present(both(entrance.bind_phone)), name="phone"),
     path("me/phone/code", present(both(entrance.bind_phone_code)), name="phone_code"),
+    path("me/renew/<str:key>", present(both(me.renew)), name="renew"),
     path("me/freeze", citizen(both(me.freeze)), name="freeze"),
     path("me/privacy", citizen(both(me.privacy)), name="privacy"),
     path("me/export", present(require_safe(me.export)), name="export"),

@@ -11,7 +11,7 @@ from django.shortcuts import render
 
 from mulaid.db import Tx
 from mulaid.outside.face import SANDBOX_NOTICE, FaceTrouble
-from mulaid.people import activation, binding
+from mulaid.people import activation, binding, renewal
 from mulaid.people import face as checks
 from mulaid.people.face import FaceRequest, Result
 from mulaid.policy.pack import library
@@ -53,7 +53,15 @@ def back(request: HttpRequest, check: UUID) -> HttpResponse:
     if waiting is None:
         raise Http404
     ref, purpose, key = check, waiting["purpose"], waiting["key"]
-    page = f"/bind/{key}" if purpose == checks.BIND else f"/family/{key}" if key != "me" else "/code/me"
+    page = (
+        "/me/watchers"
+        if purpose == checks.RENEW
+        else f"/bind/{key}"
+        if purpose == checks.BIND
+        else f"/family/{key}"
+        if key != "me"
+        else "/code/me"
+    )
     try:
         with reading(visitor.actor) as tx:
             _, reference = checks.reference(tx, visitor.ref, ref)
@@ -67,6 +75,9 @@ def back(request: HttpRequest, check: UUID) -> HttpResponse:
     def work(tx: Tx) -> dict[str, Any]:
         if purpose == checks.BIND:
             return {"state": binding.prove(tx, library(), bond_of(key), visitor.ref, ref, waiting["agreed"])}
+        if purpose == checks.RENEW:
+            renewal.renew(tx, library(), bond_of(key), visitor.ref, waiting["agreed"], ref)
+            return {}
         activation.finish(tx, visitor.ref, one(tx, visitor, key).ref, ref)
         return {}
 

@@ -16,15 +16,18 @@ from mulaid.calendar import business_date, stamp
 from mulaid.db import Row, Tx
 from mulaid.ledger import chart, statement
 from mulaid.money import Fen, yuan
-from mulaid.people import activation, aid, binding, consent, enrolment
+from mulaid.people import activation, aid, binding, consent, enrolment, renewal
+from mulaid.people import face as checks
 from mulaid.people import family as bonds
 from mulaid.people.application import OPEN
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.identity import mask_number
 from mulaid.policy.explain import INVERSE
 from mulaid.policy.pack import library
+from mulaid.refusal import Refusal
 from mulaid.web import forms
 from mulaid.web import visitor as door
+from mulaid.web.citizen import faces
 from mulaid.web.citizen.member import begin_activation, told_uses
 from mulaid.web.citizen.relatives import SQL, bond_of, family, oneself
 from mulaid.web.reading import act, alone, reading
@@ -63,6 +66,38 @@ def watchers(request: HttpRequest) -> HttpResponse:
         way = activation.way(tx, library(), visitor.ref, visitor.ref)
     told = {"watchers": found, "asked": asked, "uses": uses, "way": way, "form": form}
     return render(request, "citizen/watchers.html", told, status=422 if form.trouble else 200)
+
+
+def renew(request: HttpRequest, key: str) -> HttpResponse:
+    """Consent asked anew at 14 and at 16: the letter, and one's own word or, from 16, one's face."""
+    visitor: Visitor = request.visitor
+    bond, form, me = bond_of(key), forms.Form(), visitor.ref
+    pressed, agreed = request.POST.get("do", ""), request.POST.get("agreed", "")
+    if pressed == "face":
+        told = request.POST.get("notice", "")
+        answer = faces.start(
+            request, lambda tx: renewal.begin_face(tx, library(), bond, me, told), purpose=checks.RENEW, key=key, agreed=agreed
+        )
+        if isinstance(answer, HttpResponse):
+            return answer
+        form.trouble = answer
+    elif request.method == "POST":
+        acts: dict[str, Callable[[Tx], object]] = {"agree": lambda tx: renewal.renew(tx, library(), bond, me, agreed)}
+        done = _press(request, acts, form, "/me/watchers")
+        if done is not None:
+            return done
+    try:
+        with reading(visitor.actor) as tx:
+            found = bonds.detail(tx, bond, me)
+            letter = renewal.letter(tx, library(), bond, me)
+            grown = oneself(tx, visitor).age >= bonds.pack_of(tx, library(), me)["face_check_min_age_years"]
+            notice = activation.notice(tx, me) if grown else None
+    except Refusal:
+        raise Http404 from None
+    if found.member != me or found.ended_at is not None:
+        raise Http404
+    told_ = {"bond": found, "word": INVERSE.get(found.relation, "家人"), "letter": letter, "notice": notice, "form": form}
+    return render(request, "citizen/renew.html", told_, status=422 if form.trouble else 200)
 
 
 def freeze(request: HttpRequest) -> HttpResponse:

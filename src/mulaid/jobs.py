@@ -59,7 +59,7 @@ def build(settings: Settings, keys: Keys) -> procrastinate.App:
     def adopt_waiting(timestamp: int) -> None:
         adopt(db)
 
-    @app.periodic(cron="20 2 * * *")
+    @app.periodic(cron="20 18 * * *")
     @app.task(name="desk", queueing_lock="desk", pass_context=False)
     def keep_the_desk(timestamp: int) -> None:
         tidy_desk(db, storage_for(settings.data, settings.outside, wall_clock))

@@ -83,6 +83,14 @@ def test_the_pages_start_in_production_with_real_parties_only(missing: str, name
     assert names in sentence(started("web", cluster, url, **{**PRODUCTION, missing: ""}))
 
 
+@pytest.mark.parametrize("key", ["", "not a key", "-----BEGIN PUBLIC KEY-----"])
+def test_a_mini_program_starts_with_its_keys_only(key: str, cluster: Any, url: str) -> None:
+    alipay = {"MULAID_ALIPAY_APP": "2021", "MULAID_ALIPAY_KEY": key, "MULAID_ALIPAY_PUBLIC_KEY": key}
+    said = sentence(started("web", cluster, url, **PRODUCTION, **alipay))
+    assert "MULAID_ALIPAY_KEY" in said
+    assert not key or key not in said
+
+
 def test_the_pages_start_in_production(cluster: Any, url: str) -> None:
     done = started("web", cluster, url, **PRODUCTION)
     assert (done.returncode, done.stderr) == (0, "")

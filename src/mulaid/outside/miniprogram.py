@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -126,10 +126,14 @@ def miniprograms_for(given: Mapping[str, str], profile: str, clock: Clock) -> di
         secret = _needed(given, "MULAID_WECHAT_APP", "MULAID_WECHAT_SECRET")
         found[WECHAT] = WeChat(given["MULAID_WECHAT_APP"], secret, **_elsewhere(given, "MULAID_WECHAT_ENDPOINT"))
     if given.get("MULAID_ALIPAY_APP"):
-        own = serialization.load_pem_private_key(_needed(given, "MULAID_ALIPAY_APP", "MULAID_ALIPAY_KEY").encode(), None)
-        theirs = serialization.load_pem_public_key(_needed(given, "MULAID_ALIPAY_APP", "MULAID_ALIPAY_PUBLIC_KEY").encode())
+        private, public = (_needed(given, "MULAID_ALIPAY_APP", f"MULAID_ALIPAY_{one}").encode() for one in ("KEY", "PUBLIC_KEY"))
+        wrong = SettingTrouble("MULAID_ALIPAY_KEY and MULAID_ALIPAY_PUBLIC_KEY take RSA keys in PEM")
+        try:
+            own, theirs = serialization.load_pem_private_key(private, None), serialization.load_pem_public_key(public)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise wrong from None  # what the library says may quote the key
         if not isinstance(own, rsa.RSAPrivateKey) or not isinstance(theirs, rsa.RSAPublicKey):
-            raise SettingTrouble("MULAID_ALIPAY_KEY and MULAID_ALIPAY_PUBLIC_KEY take RSA keys in PEM")
+            raise wrong
         found[ALIPAY] = Alipay(given["MULAID_ALIPAY_APP"], own, theirs, clock, **_elsewhere(given, "MULAID_ALIPAY_ENDPOINT"))
     return found
 

@@ -14,7 +14,7 @@ try:
     application = get_wsgi_application()
     if not settings.ALLOWED_HOSTS:
         raise SettingTrouble("MULAID_PROFILE is production: set MULAID_HOSTS to the names under which people reach the pages")
-    for party in (providers.face, providers.registers, providers.storage):
+    for party in (providers.face, providers.registers, providers.storage, providers.miniprograms):
         party()
     reading.database().require_own_keys()
 except (SettingTrouble, BadKeyFile, FileNotFoundError) as trouble:

@@ -58,15 +58,17 @@ def web_environment(cluster: Any, url: str, profile: str = "demo", **more: str) 
 
 
 @contextmanager
-def web_process(cluster: Any, url: str, **more: str) -> Iterator[str]:
-    """A running web door; its address."""
+def web_process(cluster: Any, url: str, log: Path | None = None, **more: str) -> Iterator[str]:
+    """A running web door; its address. What it logs goes to `log`, if there is one."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     granian = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--log-level", "warning", "--no-ws"]
     command = [*granian, "--workers", "1", "--blocking-threads", "4", "--port", str(port), "mulaid.web.wsgi:application"]
     environment = web_environment(cluster, process_url(url, "mulaid_web", embedded=True), **more)
-    child = subprocess.Popen(command, env=environment, cwd=ROOT, start_new_session=True)
+    with (log or Path(os.devnull)).open("ab") as kept:
+        told = {"stdout": kept, "stderr": kept} if log else {}
+        child = subprocess.Popen(command, env=environment, cwd=ROOT, start_new_session=True, **told)  # type: ignore[call-overload]
     site = Site(f"http://127.0.0.1:{port}", {})
     try:
         deadline = time.monotonic() + 30

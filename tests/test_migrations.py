@@ -259,6 +259,7 @@ RUN_BY: dict[tuple[str, str], set[str]] = {
     ("gateway", "people/filings.sql"): set(FILES_OF["people/filings.sql"].by_name) - {"papers_came", "filing", "filing_on"},
     ("gateway", "settlement/records.sql"): set(FILES_OF["settlement/records.sql"].by_name) - {"drop_files"},
     ("worker", "settlement/records.sql"): {"books_with_files", "drop_files"},
+    ("gateway", "people/phone.sql"): {"use_allowance", "allowance_used"},
     ("worker", "people/people.sql"): {"say"},
     ("worker", "people/phone.sql"): {
         "use_allowance",

@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from mulaid import audit, commands
-from mulaid.db import Actor, Tx
+from mulaid.db import Tx
 from mulaid.gateway import contract, handlers
 from mulaid.gateway.auth import Client, Register, Request
 from mulaid.gateway.dialect import read_body, write
+from mulaid.gateway.handlers.call import WRONG_CODE
+from mulaid.people import guessing
 from mulaid.refusal import Refusal
 
 OBJECT, TEXT = ("/localQrCodeQuery",), ("/NationEcc", "/NationEcTrans", "/EcQuery")
@@ -43,7 +45,7 @@ def answer(call_of: Caller, register: Register, request: Request, client: Client
         def work(tx: Tx) -> dict[str, Any]:
             return _carried_out(tx, call, kind, data)
 
-        found = commands.alone(call.db, work, at=at, by=Actor(call.envelope["opter"], handlers.DOOR, client.institution.code))
+        found = _alone(call, work)
     except Refusal as refusal:
         return write({"code": NOT_A_CODE, "message": refusal.sentence, "success": False, "data": None})
     told = {"code": 0, "message": "成功", "success": True, "orgId": code}
@@ -60,4 +62,15 @@ def _carried_out(tx: Tx, call: handlers.Call, kind: str, data: Any) -> dict[str,
         raise Refusal("message.unknown_reading", kind=kind[:40])
     if "ecQrCode" not in data:
         raise Refusal("credential.bad_code")
+    guessing.check_codes(tx, call.institution.code)
     return handlers.decoded(tx, call, data)
+
+
+def _alone(call: handlers.Call, work: Callable[[Tx], dict[str, Any]]) -> dict[str, Any]:
+    """A transaction of its own; a code that was none is counted in another."""
+    try:
+        return dict(commands.alone(call.db, work, at=call.at, by=call.by))
+    except Refusal as refusal:
+        if refusal.code == WRONG_CODE:
+            commands.alone(call.db, lambda tx: guessing.wrong_code(tx, call.institution.code), at=call.at, by=call.by)
+        raise

@@ -61,6 +61,7 @@ grant usage, select on all sequences in schema public to mulaid_web, mulaid_work
 -- Phones and short messages: asked for on the pages, sent by the worker.
 grant insert on mulaid.phone, mulaid.phone_code, mulaid.allowance, mulaid.sms to mulaid_web;
 grant update on mulaid.phone, mulaid.phone_code, mulaid.allowance to mulaid_web;
+grant insert, update on mulaid.allowance to mulaid_gateway;
 grant delete on mulaid.phone_code to mulaid_web;
 grant insert, update on mulaid.allowance, mulaid.sms to mulaid_worker;
 grant delete on mulaid.phone_code, mulaid.allowance to mulaid_worker;

@@ -68,6 +68,10 @@ where book = %(book)s and id = %(id)s
 -- Codes that are long over.
 delete from phone_code where expires_at < %(moment)s
 
+-- allowance_used --
+-- How much of an allowance is used.
+select used from allowance where name = %(name)s and span = %(span)s
+
 -- drop_allowances --
 -- Days that are over.
 delete from allowance where span < %(day)s

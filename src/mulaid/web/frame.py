@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.templatetags.static import static
 
 from mulaid.policy.channels import channels
+from mulaid.refusal import Refusal
 from mulaid.web.visitor import inward
 
 ELDER = "elder"
@@ -22,6 +23,9 @@ SIZES = ("standard", ELDER)
 COOKIE = "display"
 COOKIE_SECONDS = 365 * 24 * 60 * 60
 SHEET, ICON, SCRIPT, HTMX = "mulaid.css", "icon.svg", "mulaid.js", "django_htmx/htmx-2.min.js"
+NOT_FOUND = 404
+HIDDEN = (403, NOT_FOUND)
+"""What is somebody else's and what is not there look the same."""
 DEVICES = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
 
 # The address changes with the content, so that browsers may keep the file without ever showing an old one.
@@ -82,6 +86,35 @@ def packed(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Htt
     def answer(request: HttpRequest) -> HttpResponse:
         return pack(request) if request.path.startswith(folder) else get_response(request)
 
+    return answer
+
+
+def legible(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: forms come in UTF-8. Django refuses others too late, while it looks for the form token of its own refusal."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if request.content_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+            return HttpResponse("请用 UTF-8 提交。", status=415, content_type="text/plain; charset=utf-8")
+        return get_response(request)
+
+    return answer
+
+
+def refusals(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: a refusal that no page has told is told in its own words; an expected no is never a failure of ours."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        return get_response(request)
+
+    def told(request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, Refusal):
+            return None
+        if exception.status in HIDDEN:
+            return render(request, "404.html", status=NOT_FOUND)
+        words = {"says": exception.says, "next": exception.next, "page": "/home"}
+        return render(request, "citizen/sorry.html", words, status=exception.status)
+
+    answer.process_exception = told  # type: ignore[attr-defined]
     return answer
 
 

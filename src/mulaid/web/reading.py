@@ -20,6 +20,7 @@ from mulaid.calendar import wall_clock
 from mulaid.commands import Key
 from mulaid.crypto import Keys
 from mulaid.db import Actor, Database, Tx
+from mulaid.people import guessing
 from mulaid.refusal import Refusal
 from mulaid.settlement import pay
 
@@ -91,6 +92,15 @@ def keyed(by: Actor, key: Key, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
         return _refused(Refusal("web.stale_form") if refusal.code == "command.key_reused" else refusal)
     found = json.loads(answer.text)
     return Outcome({}, *found) if answer.refused else Outcome(found)
+
+
+def counted(visitor: Visitor) -> Outcome | None:
+    """Count that the visitor names somebody by name and number, before it is looked up; what to say when it is too often."""
+    try:
+        alone(lambda tx: guessing.name_somebody(tx, visitor.ref), by=visitor.actor)
+    except Refusal as refusal:
+        return _refused(refusal)
+    return None
 
 
 def new_key() -> str:

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "mulaid.web.frame.unstored",
+    "mulaid.web.frame.legible",
     "mulaid.web.frame.packed",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -38,6 +39,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "mulaid.web.frame.refusals",
 ]
 # The till is a client of the gateway: a demonstration has it beside the people's door, in production nothing of it is loaded.
 ROOT_URLCONF = "mulaid.web.urls" if _ours.profile == "production" else "mulaid.cashier.urls"

@@ -13,7 +13,7 @@ from mulaid import commands
 from mulaid.db import Actor, Database, Tx
 from mulaid.gateway.auth import Client
 from mulaid.gateway.dialect import Profile, reply, write
-from mulaid.people import credential, enrolment
+from mulaid.people import credential, enrolment, guessing
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import Library
 from mulaid.refusal import Refusal
@@ -24,6 +24,7 @@ PAY = "AUTH"
 """What stands before a visit token when it is a payment authorisation number of the mobile centre."""
 TOKEN_FORM = r"[0-9]{6}[0-9a-f]{32}"  # noqa: S105
 DOOR = "gateway"
+WRONG_CODE = "credential.bad_code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,24 @@ class Call:
     def command(self, work: Callable[[Tx], Any]) -> str:
         """Carry out a write once and answer with what was stored; `work` returns the business output."""
         return commands.run(self.db, self.key, lambda tx: self.answer(work(tx)), self.refuse, at=self.at, by=self.by).text
+
+    def reading_code(self, work: Callable[[Tx], Any]) -> str:
+        """`command` for a code that was shown; codes that are none are counted, and too many of them end it for a while."""
+        wrong = False
+
+        def checked(tx: Tx) -> Any:
+            guessing.check_codes(tx, self.institution.code)
+            return work(tx)
+
+        def say_no(refusal: Refusal) -> str:
+            nonlocal wrong
+            wrong = refusal.code == WRONG_CODE
+            return self.refuse(refusal)
+
+        answer = commands.run(self.db, self.key, lambda tx: self.answer(checked(tx)), say_no, at=self.at, by=self.by)
+        if wrong and not answer.repeated:
+            commands.alone(self.db, lambda tx: guessing.wrong_code(tx, self.institution.code), at=self.at, by=self.by)
+        return answer.text
 
 
 def person_of(data: Mapping[str, Any]) -> PersonRef:

@@ -44,7 +44,7 @@ def user(call: Call) -> str:
         }
         return {"data": told}
 
-    return call.command(work)
+    return call.reading_code(work)
 
 
 def _check_institution(call: Call, data: Mapping[str, Any]) -> None:

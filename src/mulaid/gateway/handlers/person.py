@@ -53,7 +53,7 @@ def sign_out(call: Call) -> str:
 
 def decode(call: Call) -> str:
     """1162: a code in the envelope's form."""
-    return call.command(lambda tx: {"data": decoded(tx, call, call.input["data"])})
+    return call.reading_code(lambda tx: {"data": decoded(tx, call, call.input["data"])})
 
 
 def decoded(tx: Tx, call: Call, data: Mapping[str, Any]) -> dict[str, Any]:

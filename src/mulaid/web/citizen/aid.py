@@ -28,7 +28,7 @@ from mulaid.policy.pack import Pack, library
 from mulaid.refusal import Refusal
 from mulaid.web import forms
 from mulaid.web.citizen.relatives import SQL, Relative, oneself, relatives
-from mulaid.web.reading import Outcome, act, new_key, reading
+from mulaid.web.reading import Outcome, act, counted, new_key, reading
 from mulaid.web.visitor import Visitor
 from mulaid.web.words import CALLED
 
@@ -162,6 +162,11 @@ class Offer(Limits):
                     self.add_error(name, self.fields[name].error_messages["required"])
         return found
 
+    @property
+    def names_somebody(self) -> bool:
+        """Whether somebody is meant who is known by name and number alone."""
+        return bool(self.cleaned_data["whom"] == OTHER)
+
     def receiver(self, tx: Tx, test_people: bool) -> tuple[PersonRef, str]:
         """Who is meant and what they are to the giver; refuses a number and a name that do not belong together, in the words
         for a number that nobody has."""
@@ -253,7 +258,10 @@ def new(request: HttpRequest) -> HttpResponse:
         have = {found.receiver for found in aid.given(tx, visitor.ref)}
         people = [person for person in relatives(tx, visitor) if person.ref not in have]
         form = Offer(pack, people, typed, initial={"whom": request.GET["whom"]} if "whom" in request.GET else None)
-        if typed is not None and form.checked():
+        too_often = form.checked() and form.names_somebody and counted(visitor) if typed is not None else None
+        if too_often:
+            form.refuse(too_often)
+        elif typed is not None and form.checked():
             try:
                 receiver, relation = form.receiver(tx, test_people)
                 promise = letter(tx, library(), visitor.ref, receiver, relation, form.terms)

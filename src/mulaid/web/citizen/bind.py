@@ -32,7 +32,7 @@ from mulaid.refusal import Refusal
 from mulaid.web import forms, paper, providers
 from mulaid.web.citizen import faces
 from mulaid.web.citizen.relatives import bond_of
-from mulaid.web.reading import Outcome, act, alone, database, now, reading
+from mulaid.web.reading import Outcome, act, alone, counted, database, now, reading
 from mulaid.web.visitor import Visitor
 from mulaid.web.words import CALLED
 
@@ -114,7 +114,7 @@ def new(request: HttpRequest, route: str = BY_ID) -> HttpResponse:
     routes = limits(visitor.channel).get("family_account_binding_routes", pack["family_account_binding_routes"])
     form: Named | Newborn = Newborn(typed) if route == BY_BIRTH else Named(route, relations, typed)
     if typed is not None and form.checked() and request.method == "POST":
-        outcome = act(request, lambda tx: {"key": refs.show(refs.RELATION, form.ask(tx, visitor.ref))})
+        outcome = counted(visitor) or act(request, lambda tx: {"key": refs.show(refs.RELATION, form.ask(tx, visitor.ref))})
         if outcome.done:
             _ask_registers(visitor, bond_of(outcome.told["key"]))
             return HttpResponseRedirect(f"/bind/{outcome.told['key']}", status=SEE_OTHER)

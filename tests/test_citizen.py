@@ -385,6 +385,18 @@ def test_a_channel_is_kept_and_what_is_done_is_recorded_with_it(town: Town) -> N
     ]
 
 
+def test_a_link_sent_by_somebody_else_links_nobodys_account(town: Town) -> None:
+    """Who opens a stranger's `/in/wechat?code=…` and signs in has not given the stranger a way in."""
+    one = Citizen(town)
+    assert one.get("/in/wechat?code=jscode-3").headers["location"] == "/enter"
+    town.sql("update phone_code set expires_at = expires_at - interval '2 minutes'")
+    one.post("/enter", number="100000198505300472", phone="13800001234")
+    page = one.get("/enter/code").text
+    assert one.post("/enter/code", page, digits=sample(page)).status_code == 303
+    assert one.get("/home").status_code == 200
+    assert Citizen(town).get("/in/wechat?code=jscode-3").headers["location"] == "/enter"
+
+
 def test_a_mini_program_signs_in_only_whom_it_was_linked_with(town: Town) -> None:
     one = Citizen(town)
     assert one.get("/in/wechat?code=jscode-1").headers["location"] == "/enter"
@@ -393,7 +405,8 @@ def test_a_mini_program_signs_in_only_whom_it_was_linked_with(town: Town) -> Non
     page = one.get("/enter/code").text
     if not sample(page):
         pytest.fail("the phone of the story above")
-    assert one.post("/enter/code", page, digits=sample(page)).status_code == 303
+    assert re.search('name="link" value="1">', page), "asked for, and not ticked beforehand"
+    assert one.post("/enter/code", page, digits=sample(page), link="1").status_code == 303
 
     later = Citizen(town)
     page = later.get("/in/wechat?code=jscode-1&next=/aid").text
@@ -401,6 +414,7 @@ def test_a_mini_program_signs_in_only_whom_it_was_linked_with(town: Town) -> Non
     assert later.get("/home").status_code == 303, "an address alone signs nobody in"
     assert later.post("/enter/vouched", page, next="/aid").headers["location"] == "/aid"
     assert later.get("/home").status_code == 200
+    assert later.get("/aid/new").headers["location"].startswith("/confirm"), "a host app's word is no proof of presence"
     assert town.sql("select assurance, channel from web_session order by id desc limit 1") == [("linked", "wechat")]
     assert Citizen(town).get("/in/wechat?code=jscode-2").headers["location"] == "/enter"
 

@@ -109,6 +109,8 @@ def sign_in(request: HttpRequest, ref: PersonRef, assurance: str) -> None:
             assurance=assurance,
             channel=channel,
             device=device,
+            # A host app says who somebody is, not that they are there: what gives something away asks for a code first.
+            confirmed=tx.at - LONGEST if assurance == LINKED else tx.at,
             at=tx.at,
         )
         audit.write(tx, ref.book, "sign_in", ref.id, purpose=assurance, detail={"session": str(session)})

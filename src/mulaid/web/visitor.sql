@@ -1,7 +1,7 @@
 -- open_session --
 -- Somebody has signed in.
 insert into web_session (book, id, person, assurance, channel, device, opened_at, seen_at, confirmed_at)
-values (%(book)s, %(id)s, %(person)s, %(assurance)s, %(channel)s, %(device)s, %(at)s, %(at)s, %(at)s)
+values (%(book)s, %(id)s, %(person)s, %(assurance)s, %(channel)s, %(device)s, %(at)s, %(at)s, %(confirmed)s)
 
 -- session --
 -- A session with the person's masked name.

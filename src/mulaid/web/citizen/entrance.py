@@ -31,6 +31,7 @@ from mulaid.web.words import BASES, STATUSES, region
 LISTED = 400
 FIRST = "王晓燕"
 """Her family has lived through most, so it stands first."""
+SIGNING_IN = "登录"
 PENDING, VOUCHED = "pending", "vouched"
 ID_CARD, SIGN_IN, CONSENT, BIND = "01", "sign_in", "consent", "bind_phone"
 SEE_OTHER = 303
@@ -104,10 +105,10 @@ def code(request: HttpRequest) -> HttpResponse:
             del request.session[PENDING]
             vouched = request.session.pop(VOUCHED, None)
             door.sign_in(request, ref, door.SMS)
-            if vouched:
+            if vouched and request.POST.get("link"):
                 door.link(request, vouched["platform"], vouched["id"])
             return HttpResponseRedirect(pending["next"] or "/home", status=SEE_OTHER)
-    return _code_page(request, form, pending, "登录")
+    return _code_page(request, form, pending, SIGNING_IN)
 
 
 def bind_phone(request: HttpRequest) -> HttpResponse:
@@ -290,6 +291,8 @@ def _wrong_code() -> str:
 
 def _code_page(request: HttpRequest, form: Digits, pending: dict[str, str], what: str) -> HttpResponse:
     told = {"form": form, "what": what, "shown": mask_phone(pending["phone"]), "sample": _sample(request)}
+    # Asked for, and never ticked beforehand: the id may be that of somebody else who sent a link here.
+    told["may_link"] = what == SIGNING_IN and VOUCHED in request.session
     return render(request, "citizen/sms.html", told, status=422 if form.errors else 200)
 
 

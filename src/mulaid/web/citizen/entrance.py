@@ -290,7 +290,7 @@ def _wrong_code() -> str:
 
 
 def _code_page(request: HttpRequest, form: Digits, pending: dict[str, str], what: str) -> HttpResponse:
-    told = {"form": form, "what": what, "shown": mask_phone(pending["phone"]), "sample": _sample(request)}
+    told: dict[str, Any] = {"form": form, "what": what, "shown": mask_phone(pending["phone"]), "sample": _sample(request)}
     # Asked for, and never ticked beforehand: the id may be that of somebody else who sent a link here.
     told["may_link"] = what == SIGNING_IN and VOUCHED in request.session
     return render(request, "citizen/sms.html", told, status=422 if form.errors else 200)

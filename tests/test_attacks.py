@@ -118,6 +118,7 @@ CHANGES = {
         for do in ("register", "papers", "face", "confirm", "agree", "counter", "decline", "withdraw")
     ],
     "matter": [("/matters/{case}", {"do": do, "kind": "id_card"}) for do in ("withdraw", "")],
+    "renew": [("/me/renew/{bond}", {"do": do, "agreed": "0" * 64, "notice": "0" * 64}) for do in ("agree", "face", "")],
     "household": [
         ("/household", {"do": do, "who": "{bond}", "member": "{person}", "invitation": "{aid}", "amount": "1"})
         for do in ("join", "decline", "add", "invite", "remove", "transfer", "leave", "close")

@@ -12,7 +12,7 @@ import pytest
 
 from conftest import Cluster
 from mulaid import cli, commands, refs
-from mulaid import client as wire
+from mulaid.client import caller as wire
 from mulaid.calendar import wall_clock
 from mulaid.client import ID_CARD, Certificate, Client, Connection, Line, NoAnswer, Refused, WrongMoney, identities
 from mulaid.db import Actor, Database, process_url

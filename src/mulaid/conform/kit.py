@@ -13,7 +13,7 @@ import ssl
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -23,14 +23,29 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from mulaid.client import Answer, Certificate, Client, Connection, Info, Line, NoAnswer, Refused, WrongMoney, as_usual
+from mulaid.client import (
+    Answer,
+    Bill,
+    Certificate,
+    Client,
+    Connection,
+    Info,
+    Line,
+    NoAnswer,
+    Refused,
+    Visit,
+    WrongMoney,
+    as_usual,
+    dressed,
+)
 from mulaid.gateway import contract
 from mulaid.gateway.auth import OPEN
-from mulaid.gateway.dialect import Profile, profiles, write
+from mulaid.gateway.dialect import Profile, profiles
 from mulaid.money import Fen, parse_yuan
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 CUT_SECONDS = 0.2
+INTERNAL = "〔message.internal〕"
 
 
 class SubjectTrouble(Exception):
@@ -47,7 +62,10 @@ class Unmet(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the server under test knows. `connections` are by institution's role; codes come from a sandbox at `sandbox`."""
+    """What the server under test knows. `institutions` are by role; codes come from a sandbox at `sandbox`.
+
+    `between` is what happens between a cut and its repair: whoever can restart the server does it there.
+    """
 
     url: str
     profile: Profile
@@ -57,6 +75,7 @@ class Subject:
     price: Fen
     unknown_item: str
     sandbox: str = ""
+    between: Callable[[], None] = lambda: None
 
     def connection(self, role: str) -> Connection:
         """How an institution reaches the server."""
@@ -70,6 +89,10 @@ class Subject:
             given.get("key", "").encode(),
             fund_includes_accounts=self.profile.fund_includes_accounts,
             profile=self.profile.name,
+            algorithm=given.get("algorithm", "HMAC-SHA256"),
+            private=bytes.fromhex(given.get("private", "")),
+            cipher=bytes.fromhex(given.get("cipher", "")),
+            platform=bytes.fromhex(given.get("platform", "")),
         )
 
 
@@ -105,24 +128,31 @@ class Bench:
         self.subject = subject
         self._stack = ExitStack()
         self._clients: dict[str, Client] = {}
-        self._paid: list[tuple[str, Info, str]] = []
+        self._afterwards: list[Callable[[], object]] = []
 
     def close(self) -> None:
-        """Refund what the check left settled, so that money does not run out, and give the connections back."""
-        for role, paid, infno in reversed(self._paid):
-            try:
-                self.client(role).refund(paid, infno=infno)
-            except (Refused, NoAnswer):
-                continue
+        """Undo what the check left behind, newest first, so that money does not run out; and give the connections back."""
+        for undo in reversed(self._afterwards):
+            with suppress(Refused, NoAnswer):
+                undo()
         self._stack.close()
+
+    def afterwards(self, undo: Callable[[], object]) -> None:
+        """Have something undone when the check is over; what is undone by then may refuse."""
+        self._afterwards.append(undo)
 
     # Who and where
 
     def client(self, role: str) -> Client:
         """The program of one institution."""
         if role not in self._clients:
-            self._clients[role] = self._stack.enter_context(Client(self.subject.url, self.subject.connection(role), timeout=20))
+            self._clients[role] = self.another(role)
         return self._clients[role]
+
+    def another(self, role: str, **more: Any) -> Client:
+        """Another machine of an institution, with settings of its own."""
+        connection = self.subject.connection(role)
+        return self._stack.enter_context(Client(self.subject.url, connection, **{"timeout": 20, **more}))
 
     @cached_property
     def hospital(self) -> Client:
@@ -155,12 +185,12 @@ class Bench:
         left = self.balance(client, "aided")
         expect(left == money, f"an own account of {money}", left)
 
-    def code(self, role: str) -> str:
-        """A fresh insurance code; skips where no sandbox makes one."""
+    def code(self, role: str, shown_by: str = "") -> str:
+        """A fresh insurance code, shown by the person or a relative; skips where no sandbox makes one."""
         if not self.subject.sandbox:
             raise Skip("codes can be tried only with a sandbox (--sandbox)")
-        self.card(role)
-        body = json.dumps({"number": self.subject.people[role]})
+        asked = {"number": self.card(role).number, **({"shown_by": self.card(shown_by).number} if shown_by else {})}
+        body = json.dumps(asked)
         try:
             answer = httpx.post(f"{self.subject.sandbox.rstrip('/')}/sandbox/code", content=body, timeout=20)
         except httpx.TransportError as error:
@@ -168,6 +198,11 @@ class Bench:
         if answer.status_code != 200:
             raise Skip(f"the sandbox gives no code: {answer.text[:200]}")
         return str(answer.json()["code"])
+
+    def nobody(self, client: Client) -> str:
+        """A number at the insurance that is like somebody's and is nobody's."""
+        known, _ = self.person(client, "aided")
+        return known[:-2] + ("11" if known[-2:] != "11" else "22")
 
     # Bills
 
@@ -179,7 +214,7 @@ class Bench:
         """A purchase, to be refunded when the check is over."""
         person, card = self.person(self.pharmacy, role)
         answer = self.pharmacy.buy(person, card, self.lines(), msgid, **more)
-        self._paid.append(("pharmacy", answer.paid, "2103"))
+        self.remember("pharmacy", answer.paid, "2103")
         return answer
 
     def purchase(self, role: str = "aided") -> dict[str, Any]:
@@ -196,16 +231,57 @@ class Bench:
         bill, _ = client.upload(visit, self.lines())
         return dict(client.bill_data(bill))
 
+    def uploads(self, visit: str, person: str, card: Certificate) -> Bill:
+        """2204 of a small bill, repeated under its number."""
+        client, bill = self.hospital, Bill(Visit(visit, person, card), "1", sum(line.fen for line in self.lines()))
+        self.does(client, "2204", client.lines(bill.visit, self.lines()))
+        return bill
+
     def settles(self, given: Mapping[str, Any], msgid: str = "", client: Client | None = None) -> Answer:
         """2207 of such a bill, to be refunded when the check is over."""
         client = client or self.hospital
         answer = client.call("2207", {"data": given}, msgid)
-        self._paid.append(("hospital", answer.paid, "2208"))
+        self.remember("hospital", answer.paid, "2208")
         return answer
+
+    def settles_stay(self, bill: Bill) -> Info:
+        """2304 of a stay, repeated under its number; to be refunded when the check is over."""
+        output = self.does(self.hospital, "2304", {"data": self.hospital.bill_data(bill)})
+        self.remember("hospital", output["setlinfo"], "2305")
+        return dict(output["setlinfo"])
 
     def remember(self, role: str, paid: Info, infno: str) -> None:
         """Have a settlement refunded when the check is over."""
-        self._paid.append((role, paid, infno))
+        self.afterwards(lambda: self.client(role).refund(paid, infno=infno))
+
+    def stay(self, role: str = "aided", *, used: int = 2) -> tuple[Visit, Bill]:
+        """A stay with what it used, to be cancelled when the check is over."""
+        client = self.hospital
+        person, card = self.person(client, role)
+        stay = client.admit(person, card, secrets.token_hex(8))
+        whole = {"mdtrt_id": stay.id, "psn_no": person}
+        self.afterwards(lambda: client.call("2404", {"data": whole}))
+        bill = client.use(stay, self.lines(used))
+        self.afterwards(lambda: client.call("2302", {"data": [{**whole, "feedetl_sn": "0000"}]}))
+        self.afterwards(lambda: client.call("2405", {"data": whole}))
+        return stay, bill
+
+    # What is the same for every transaction
+
+    def asks(self, client: Client, infno: str, given: Any) -> Any:
+        """The output of a question, which must be in the form of the contract."""
+        answer = client.call(infno, given)
+        in_form(infno, answer)
+        return answer.output
+
+    def does(self, client: Client, infno: str, given: Any) -> Any:
+        """The output of an act, in the form of the contract; the same message again must get the stored answer."""
+        msgid = client.new_msgid()
+        answer = client.call(infno, given, msgid)
+        in_form(infno, answer)
+        again = client.call(infno, given, msgid)
+        expect(again.output == answer.output, f"{infno}: the stored answer for the same message", again.output)
+        return answer.output
 
     # Raw messages
 
@@ -216,7 +292,7 @@ class Bench:
     def text(self, client: Client, infno: str, given: Any, msgid: str = "", **envelope: Any) -> bytes:
         """The bytes of a message."""
         message = {**client.envelope(infno, msgid or client.new_msgid(), given), **envelope}
-        return write({name: value for name, value in message.items() if value is not None}).encode()
+        return dressed(client.connection, {name: value for name, value in message.items() if value is not None})
 
     def post(self, client: Client, infno: str, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """Signed bytes, once; a dead line is Unmet."""
@@ -235,13 +311,14 @@ class Bench:
         expect(str(message.get("infcode")) == "-1", f"{about}: infcode -1", message.get("infcode"))
         words = str(message.get("err_msg") or "")
         expect(any("\u4e00" <= sign <= "\u9fff" for sign in words), f"{about}: err_msg says in Chinese what is wrong", words)
+        expect(INTERNAL not in words, f"{about}: a reason, not a failure of the server's own", words)
         return words
 
     def message(self, answer: httpx.Response, about: str, statuses: Sequence[int] = (200,)) -> dict[str, Any]:
         """An answer as JSON; anything else is Unmet."""
         expect(answer.status_code in statuses, f"{about}: HTTP {' or '.join(map(str, statuses))}", answer.status_code)
         try:
-            message = as_usual(self.subject.connection("hospital"), about[:4], answer.content)
+            message = as_usual(self.subject.connection("hospital"), about.partition(" ")[0], answer.content)
         except ValueError:
             raise Unmet(f"{about}: the answer is not in the connection's form: {answer.text[:120]!r}") from None
         expect(isinstance(message, dict), f"{about}: the answer is an object", type(message).__name__)

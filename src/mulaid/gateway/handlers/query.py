@@ -77,6 +77,7 @@ def bill_lines(call: Call) -> str:
 
 def _look(call: Call, ref: PersonRef, read: Callable[[Tx], Any]) -> str:
     def work(tx: Tx) -> Any:
+        enrolment.person(tx, ref)  # about nobody there is nothing to tell, and nothing to put on record
         audit.write(tx, ref.book, "look_up", ref.id, purpose=call.infno)
         return read(tx)
 

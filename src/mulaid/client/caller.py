@@ -1,84 +1,34 @@
-"""A client of the national interface: what a till, the demo, worked examples and load tests send bills with.
-
-It builds the envelope, signs for the connection's transport, keeps the connection alive, sends a message whose answer was lost
-again under the same number, reads amounts as decimals, and believes no settlement whose amounts do not add up.
-"""
+"""One institution's program: builds messages, sends them, asks again, and speaks in the words of a till."""
 
 from __future__ import annotations
 
-import json
-import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
 from mulaid.calendar import Clock, stamp, wall_clock
-from mulaid.gateway import contract
-from mulaid.gateway.auth import (
-    CSB,
-    MULAID1,
-    OPEN,
-    TIF,
-    csb_signature,
-    csb_text,
-    mulaid1_signature,
-    mulaid1_text,
-    tif_signature,
-)
-from mulaid.gateway.dialect import Amount, decoded, profiles, undress, write
+from mulaid.client.answer import Answer, Info, NoAnswer, Refused, WrongMoney, identities, read_answer
+from mulaid.client.connection import Connection, dressed, sealed, signature, token_request
+from mulaid.gateway.auth import OAUTH, SEALED
+from mulaid.gateway.dialect import Amount
+from mulaid.gateway.handlers import SEALED_ACTIONS
 from mulaid.money import Fen
 
-PATH = "/fsi/api"
+PATH, TOKENS, MOBILE = "/fsi/api", "/auth/oauth/token", "/org/local/api/hos/"
+ACTIONS = {infno: action for action, infno in SEALED_ACTIONS.items()}
 TRIES = 3
 PAUSE_SECONDS = 0.2
+TOKEN_MARGIN = timedelta(seconds=60)
 TOKEN, ID_CARD, SOCIAL_CARD = "01", "02", "03"
-ASK_AGAIN = ("command.busy", "message.internal")
-ALGORITHM, CSB_VERSION = "HMAC-SHA256", "1.0.0"
-FUNDS = ("hifp_pay", "cvlserv_pay", "hifes_pay", "hifmi_pay", "hifob_pay", "hifdm_pay", "maf_pay", "oth_pay")
-BILL_PARTS = ("fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt")
-
-Info = Mapping[str, Any]
-
-
-class Refused(Exception):
-    """The gateway said no. `code` is the refusal's name, empty where the answer names none; `err_msg` is for a screen."""
-
-    def __init__(self, code: str, err_msg: str) -> None:
-        self.code, self.err_msg = code, err_msg
-        super().__init__(err_msg)
-
-
-class NoAnswer(Exception):
-    """No answer came that can be read, after every try; whether the message was carried out is not known. For the operator."""
-
-
-class WrongMoney(NoAnswer):
-    """The answer's amounts do not add up, so it must not be shown to anybody as what was paid."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How an institution reaches the gateway. `id` and `key` are needed by every transport but open.
-
-    `fund_includes_accounts` is the connection's setting of that name: where it is on, the fund total contains the accounts.
-    """
-
-    institution: str
-    transport: str = OPEN
-    id: str = ""
-    key: bytes = b""
-    operator: str = "001"
-    operator_name: str = ""
-    fund_includes_accounts: bool = False
-    profile: str = "national"
+ASK_AGAIN = (b"command.busy", b"message.internal")
+TOO_MANY, NOT_KNOWN = 429, 401
+TOKEN_FORM = b"grant_type=password&scope=all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +77,6 @@ class Bill:
     total: Fen
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A message that was carried out: its number, its output, the bytes as they came, and a remark for the operator."""
-
-    msgid: str
-    output: Any
-    raw: bytes
-    warning: str
-
-    @property
-    def paid(self) -> Info:
-        """`setlinfo` of a settlement, pre-settlement or refund."""
-        info: Info = self.output["setlinfo"]
-        return info
-
-
 class Client:
     """One institution's way to the gateway; may be used by several threads. Close it, or use it in `with`."""
 
@@ -160,7 +94,9 @@ class Client:
         """`mark` begins every message number, for a sender that wants to find its messages again (up to 12 characters)."""
         self.connection, self.clock, self.tries = connection, clock, tries
         self.mark = (mark or connection.institution)[:12]
-        self.address = url.rstrip("/") + PATH
+        self.root = url.rstrip("/")
+        self.address = self.root + PATH
+        self._token: tuple[str, datetime] | None = None
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
         self.http = httpx.Client(timeout=timeout, limits=limits, transport=transport, trust_env=False)
 
@@ -184,13 +120,31 @@ class Client:
         Raises Refused, NoAnswer, and WrongMoney for a settlement whose amounts do not add up.
         """
         msgid = msgid or self.new_msgid()
-        body = write(self.envelope(infno, msgid, given)).encode()
-        answer = self._exchange(infno, msgid, body)
+        raw = self._exchange(infno, msgid, self.message(infno, msgid, given))
+        answer = read_answer(self.connection, infno, msgid, raw)
         if isinstance(answer.output, dict) and "setlinfo" in answer.output:
             wrong = list(identities(answer.output, fund_includes_accounts=self.connection.fund_includes_accounts))
             if wrong:
                 raise WrongMoney(f"{infno} {msgid}: {'; '.join(wrong)}")
         return answer
+
+    def fetch(self, number: str) -> bytes:
+        """9102: the bytes of a file by its number. Raises Refused and NoAnswer."""
+        msgid = self.new_msgid()
+        raw = self._exchange("9102", msgid, self.message("9102", msgid, {"fsDownloadIn": {"file_qury_no": number}}))
+        if raw.startswith(b"PK"):
+            return raw
+        return read_answer(self.connection, "9102", msgid, raw).raw
+
+    def message(self, infno: str, msgid: str, given: Any) -> bytes:
+        """The bytes of a message as this connection sends it; a sealed one has no envelope and no number of its own."""
+        if self.connection.transport == SEALED:
+            return sealed(self.connection, given, self.clock())
+        return dressed(self.connection, self.envelope(infno, msgid, given))
+
+    def address_of(self, infno: str) -> str:
+        """Where a transaction is sent to."""
+        return self.root + MOBILE + ACTIONS[infno] if self.connection.transport == SEALED else self.address
 
     def envelope(self, infno: str, msgid: str, given: Any) -> dict[str, Any]:
         """The message around an input."""
@@ -206,32 +160,46 @@ class Client:
             "input": given,
         }
 
-    def _exchange(self, infno: str, msgid: str, body: bytes) -> Answer:
+    def _exchange(self, infno: str, msgid: str, body: bytes) -> bytes:
+        """What is answered at last, which may still be a refusal."""
         told = "no try was made"
         for attempt in range(self.tries):
             if attempt:
                 time.sleep(PAUSE_SECONDS * attempt)
             try:
-                response = self.http.post(self.address, content=body, headers=self.headers(infno, body))
+                response = self.http.post(self.address_of(infno), content=body, headers=self.headers(infno, body))
             except httpx.TransportError as error:
                 told = f"{type(error).__name__}: {error}"
                 continue
-            if response.status_code >= 500:
+            if response.status_code >= 500 or response.status_code == TOO_MANY:
                 told = f"HTTP {response.status_code}"
                 continue
-            try:
-                return read_answer(self.connection, infno, msgid, response.content)
-            except Refused as refused:
-                if refused.code not in ASK_AGAIN or attempt + 1 == self.tries:
-                    raise
+            last = attempt + 1 == self.tries
+            if response.status_code == NOT_KNOWN and self._token and not last:
+                self._token = None  # it may be over; a wrong secret is told at the next try
+                continue
+            if last or not any(code in response.content for code in ASK_AGAIN):
+                return response.content
         raise NoAnswer(f"{infno} {msgid}: {told}")
 
     def headers(self, infno: str, body: bytes) -> dict[str, str]:
-        """The headers of one try: a signature is used once."""
+        """The headers of one try: a signature is used once. Raises Refused where no token is given."""
+        token = self._bearer() if self.connection.transport == OAUTH else ""
         return {
             "Content-Type": "application/json; charset=utf-8",
-            **signature(self.connection, self.address, infno, body, self.clock()),
+            **signature(self.connection, self.address_of(infno), infno, body, self.clock(), token),
         }
+
+    def _bearer(self) -> str:
+        """The OAuth token, asked for anew shortly before it is over."""
+        now = self.clock()
+        if self._token is None or self._token[1] <= now:
+            response = self.http.post(self.root + TOKENS, content=TOKEN_FORM, headers=token_request(self.connection))
+            told = response.json() if response.status_code in (200, NOT_KNOWN) else {}
+            if "access_token" not in told:
+                raise Refused("", str(told.get("message") or f"no token was given: HTTP {response.status_code}"))
+            self._token = told["access_token"], now + timedelta(seconds=int(told["expires_in"])) - TOKEN_MARGIN
+        return self._token[0]
 
     # Transactions in the words of a till.
 
@@ -261,10 +229,14 @@ class Client:
 
     def upload(self, visit: Visit, lines: Sequence[Line], batch: str = "1") -> tuple[Bill, Sequence[Info]]:
         """2204: the bill's lines; each is answered with its split."""
+        answer = self.call("2204", self.lines(visit, lines, batch))
+        return Bill(visit, batch, sum(line.fen for line in lines)), answer.output["result"]
+
+    def lines(self, visit: Visit, lines: Sequence[Line], batch: str = "1") -> Info:
+        """The input of 2204."""
         told = {"mdtrt_id": visit.id, "psn_no": visit.person, "chrg_bchno": batch}
         rows = [{**told, **_row(line, f"{batch}-{place}", self.clock())} for place, line in enumerate(lines, 1)]
-        answer = self.call("2204", {"feedetail": rows})
-        return Bill(visit, batch, sum(line.fen for line in lines)), answer.output["result"]
+        return {"feedetail": rows}
 
     def preview(self, bill: Bill, *, use_accounts: bool = True) -> Answer:
         """2206: what 2207 would come to now."""
@@ -363,124 +335,3 @@ def _row(line: Line, serial: str, at: datetime) -> dict[str, Any]:
         "cnt": line.count,
         "pric": Amount(line.price),
     }
-
-
-def signature(connection: Connection, address: str, infno: str, body: bytes, at: datetime) -> dict[str, str]:
-    """The headers that prove the sender, made anew for every try: a signature is used once."""
-    signed = str(int(at.timestamp()))
-    sign: Mapping[str, Callable[[], dict[str, str]]] = {
-        OPEN: dict,
-        MULAID1: lambda: _mulaid1(connection, address, body, signed),
-        CSB: lambda: _csb(connection, infno, signed),
-        TIF: lambda: _tif(connection, signed),
-    }
-    return sign[connection.transport]()
-
-
-def _mulaid1(connection: Connection, address: str, body: bytes, signed: str) -> dict[str, str]:
-    nonce, parts = secrets.token_hex(16), urlsplit(address)
-    text = mulaid1_text(ALGORITHM, "POST", parts.path, parts.query, connection.id, signed, nonce, body)
-    return {
-        "X-Mulaid-Client": connection.id,
-        "X-Mulaid-Timestamp": signed,
-        "X-Mulaid-Nonce": nonce,
-        "X-Mulaid-Alg": ALGORITHM,
-        "X-Mulaid-Signature": mulaid1_signature(ALGORITHM, connection.key, text),
-    }
-
-
-def _csb(connection: Connection, infno: str, signed: str) -> dict[str, str]:
-    return {
-        "_api_name": infno,
-        "_api_version": CSB_VERSION,
-        "_api_timestamp": signed + "000",
-        "_api_access_key": connection.id,
-        "_api_signature": csb_signature(connection.key, csb_text(connection.id, infno, signed + "000", CSB_VERSION)),
-    }
-
-
-def _tif(connection: Connection, signed: str) -> dict[str, str]:
-    nonce = secrets.token_hex(16)
-    return {
-        "x-tif-paasid": connection.id,
-        "x-tif-timestamp": signed,
-        "x-tif-nonce": nonce,
-        "x-tif-signature": tif_signature(connection.key, signed, nonce),
-    }
-
-
-def read_answer(connection: Connection, infno: str, msgid: str, raw: bytes) -> Answer:
-    """What came back, in the usual form whatever the connection's dialect. Raises Refused and NoAnswer."""
-    try:
-        message = as_usual(connection, infno, raw)
-        infcode = str(message["infcode"])
-    except (ValueError, KeyError, TypeError):
-        raise NoAnswer(f"{msgid}: the answer cannot be read: {raw[:200]!r}") from None
-    if infcode != "0":
-        said = str(message.get("err_msg") or message.get("message") or "")
-        code = re.search(r"〔([a-z0-9_.]+)〕$", said, re.ASCII)
-        raise Refused(code[1] if code else "", said)
-    return Answer(msgid, message.get("output"), raw, str(message.get("warn_msg") or ""))
-
-
-def as_usual(connection: Connection, infno: str, raw: bytes) -> dict[str, Any]:
-    """An answer in the usual form: names, encoding and amounts as the national interface writes them. Raises ValueError."""
-    profile = profiles()[connection.profile]
-    fields = contract.answer_fields(infno) if infno in contract.contract().transactions else {}
-    kept = {field.name for known in fields.values() for field in known if not field.name.islower()}
-    try:
-        message = undress(profile, raw, kept)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        # A caller that cannot prove who it is has no dialect yet.
-        message = json.loads(decoded(raw)[0], parse_float=Decimal)
-    if isinstance(message.get("output"), dict):
-        for node, known in fields.items():
-            rows = message["output"].get(node)
-            for row in rows if isinstance(rows, list) else [rows]:
-                if isinstance(row, dict):
-                    kinds = {field.name: field.kind for field in known}
-                    row.update({name: _as_typed(kinds.get(name, profile.amounts_text), value) for name, value in row.items()})
-    return dict(message)
-
-
-def _as_typed(kind: str | bool, value: Any) -> Any:
-    """A member by its kind; for one that no table names, whether the connection writes amounts as text."""
-    if not isinstance(value, str):
-        return value
-    if isinstance(kind, bool):
-        return Decimal(value) if kind and re.fullmatch(r"-?[0-9]+\.[0-9]{2}", value, re.ASCII) else value
-    if not value:
-        return None if kind != "C" else value
-    if kind == "N":
-        return Decimal(value)
-    if kind in ("D", "DT") and re.fullmatch(r"[0-9]{8}(?:[0-9]{6})?", value, re.ASCII):
-        day = f"{value[:4]}-{value[4:6]}-{value[6:8]}"
-        return f"{day} {value[8:10]}:{value[10:12]}:{value[12:14]}" if value[8:] else day
-    return value.replace("/", "-") if kind in ("D", "DT") else value
-
-
-def identities(output: Info, *, fund_includes_accounts: bool = False) -> Iterator[str]:
-    """Where a settlement's amounts do not add up, one sentence each; refunds add up with their minus signs."""
-    info = output["setlinfo"]
-
-    def amount(name: str) -> Decimal:
-        return Decimal(info.get(name) or 0)
-
-    fund, account = amount("fund_pay_sumamt"), amount("acct_pay")
-    if fund_includes_accounts:
-        fund -= account
-    total, person, cash = amount("medfee_sumamt"), amount("psn_part_amt"), amount("psn_cash_pay")
-    checks = (
-        ("medfee_sumamt = fund_pay_sumamt + psn_part_amt + hosp_part_amt", total, fund + person + amount("hosp_part_amt")),
-        ("fund_pay_sumamt = the single funds", fund, sum(amount(name) for name in FUNDS)),
-        ("psn_part_amt = acct_pay + psn_cash_pay", person, account + cash),
-        ("medfee_sumamt = the four parts of the bill", total, sum(amount(name) for name in BILL_PARTS)),
-    )
-    for says, one, other in checks:
-        if one != other:
-            yield f"{says}: {one} is not {other}"
-    if abs(amount("acct_mulaid_pay")) > abs(account) or amount("acct_mulaid_pay") * account < 0:
-        yield f"acct_mulaid_pay {amount('acct_mulaid_pay')} is not inside acct_pay {account}"
-    # A refund on a connection that wants positive amounts has no signs to look at; within one answer they never differ.
-    if {number > 0 for number in (total, fund, account, cash) if number} == {True, False}:
-        yield "amounts above and below zero in one answer"

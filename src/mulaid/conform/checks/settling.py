@@ -1,4 +1,4 @@
-"""The checks of settling: envelope, people, pharmacies, outpatient care, money, repeats, lost answers, races."""
+"""The checks of settling: envelope, people, pharmacies, outpatient care, repeats, races, lost answers, money."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
-from mulaid.client import Refused, identities
+from mulaid.client import Client, Refused, identities
 from mulaid.conform.kit import Bench, Skip, Unmet, Work, check, expect, in_form
-from mulaid.gateway.auth import MULAID1, OPEN
+from mulaid.gateway.auth import OPEN
 from mulaid.gateway.dialect import Amount
 
 MONEY = (
@@ -81,37 +81,6 @@ def _(bench: Bench) -> None:
         raise Skip("an unsigned connection cannot be told from another")
     other = bench.subject.connection("other").institution
     bench.refused(bench.hospital, "1101", {"data": bench.card("aided").fields}, fixmedins_code=other)
-
-
-@check("transport.tampered", "a signed body that was changed on the way is refused")
-def _(bench: Bench) -> None:
-    if bench.hospital.connection.transport != MULAID1:
-        raise Skip("this transport does not cover the body")
-    body = bench.text(bench.hospital, "1101", {"data": bench.card("aided").fields})
-    headers = bench.hospital.headers("1101", body)
-    answer = bench.hospital.http.post(bench.hospital.address, content=body + b" ", headers=headers)
-    bench.refusal(answer, "a changed body")
-
-
-@check("transport.replayed", "the same signature a second time is refused")
-def _(bench: Bench) -> None:
-    if bench.hospital.connection.transport != MULAID1:
-        raise Skip("this transport has no nonce")
-    body = bench.text(bench.hospital, "1101", {"data": bench.card("aided").fields})
-    headers = bench.hospital.headers("1101", body)
-    for place in range(2):
-        answer = bench.hospital.http.post(bench.hospital.address, content=body, headers=headers)
-        if place:
-            bench.refusal(answer, "a replayed signature")
-
-
-@check("transport.unsigned", "a message without its signature is refused")
-def _(bench: Bench) -> None:
-    if bench.hospital.connection.transport == OPEN:
-        raise Skip("this connection does not sign")
-    body = bench.text(bench.hospital, "1101", {"data": bench.card("aided").fields})
-    headers = {name: "" for name in bench.hospital.headers("1101", body) if name != "Content-Type"}
-    bench.refusal(bench.post(bench.hospital, "1101", body, headers), "an unsigned message")
 
 
 # People
@@ -463,7 +432,16 @@ CUTS = {
     "before the answer": (1.0, True),
     "at once after sending": (1.0, False),
 }
-REPAIRS = ("again", "ask", "undo")
+MOVES_MONEY = {
+    "2102": ("again", "undo"),
+    "2103": ("again",),
+    "2207": ("again", "ask", "undo"),
+    "2208": ("again",),
+    "2304": ("again", "ask", "undo"),
+    "2305": ("again",),
+}
+REFUNDS = {"2103": "2102", "2208": "2207", "2305": "2304"}
+REFUNDED_BY = {settles: refunds for refunds, settles in REFUNDS.items()}
 
 
 def _broken(infno: str, cut: str, repair: str) -> Work:
@@ -473,28 +451,41 @@ def _broken(infno: str, cut: str, repair: str) -> Work:
         client, given, before = _money_message(bench, infno)
         msgid = client.new_msgid()
         bench.cut(client, infno, bench.text(client, infno, given, msgid), sent=sent, wait=wait)
+        bench.subject.between()
         own = _repair(bench, infno, given, msgid, repair)
         bench.holds(client, before - own)
 
     return work
 
 
-def _money_message(bench: Bench, infno: str) -> tuple[Any, dict[str, Any], Decimal]:
-    if infno == "2102":
+def _role(infno: str) -> str:
+    return "pharmacy" if infno in ("2102", "2103") else "hospital"
+
+
+def _money_message(bench: Bench, infno: str) -> tuple[Client, dict[str, Any], Decimal]:
+    """Who sends it, its input, and what the patient's own account holds before."""
+    settles = REFUNDS.get(infno, infno)
+    client = bench.client(_role(infno))
+    if settles == "2102":
         given = bench.purchase()
-        return bench.pharmacy, given, bench.balance(bench.pharmacy, "aided")
-    bill = bench.bill()
-    before = bench.balance(bench.hospital, "aided")
-    if infno == "2207":
-        return bench.hospital, {"data": bill}, before
-    paid = bench.settles(bill).paid
-    return bench.hospital, {"data": {name: paid[name] for name in ("setl_id", "mdtrt_id", "psn_no")}}, before
+    elif settles == "2207":
+        given = {"data": bench.bill()}
+    else:
+        stay, bill = bench.stay()
+        client.discharge(stay)
+        given = {"data": client.bill_data(bill)}
+    before = bench.balance(client, "aided")
+    if infno == settles:
+        return client, given, before
+    paid = client.call(settles, given).paid
+    bench.remember(_role(infno), paid, infno)
+    return client, {"data": {name: paid[name] for name in ("setl_id", "mdtrt_id", "psn_no")}}, before
 
 
 def _repair(bench: Bench, infno: str, given: dict[str, Any], msgid: str, repair: str) -> Decimal:
     """Make both sides agree; what the person's own account has paid in the end."""
-    client = bench.pharmacy if infno == "2102" else bench.hospital
-    if infno == "2208":
+    client = bench.client(_role(infno))
+    if infno in REFUNDS:
         client.call(infno, given, msgid)
         return Decimal(0)
     person = given["druginfo"]["psn_no"] if infno == "2102" else given["data"]["psn_no"]
@@ -506,24 +497,24 @@ def _repair(bench: Bench, infno: str, given: dict[str, Any], msgid: str, repair:
                 bench.post(client, infno, bench.text(client, infno, given, msgid)), "a message that was undone before it came"
             )
         return Decimal(0)
-    if repair == "ask" and infno == "2207":
+    if repair == "ask":
         try:
             asked = {"setl_id": "", "mdtrt_id": given["data"]["mdtrt_id"], "psn_no": person}
             found = client.call("5203", {"data": asked}).output["setlinfo"]
         except Refused:
             found = None
         if found is not None:
-            bench.remember("hospital", found, "2208")
+            bench.remember(_role(infno), found, REFUNDED_BY[infno])
             return Decimal(found["acct_pay"] - found["acct_mulaid_pay"])
     paid = client.call(infno, given, msgid).paid
-    bench.remember("pharmacy" if infno == "2102" else "hospital", paid, "2103" if infno == "2102" else "2208")
+    bench.remember(_role(infno), paid, REFUNDED_BY[infno])
     return Decimal(paid["acct_pay"] - paid["acct_mulaid_pay"])
 
 
 def _breaks() -> Iterator[tuple[str, str, str]]:
-    for infno in ("2102", "2207", "2208"):
+    for infno, repairs in MOVES_MONEY.items():
         for cut in CUTS:
-            for repair in REPAIRS if infno == "2207" else ("again", "undo") if infno == "2102" else ("again",):
+            for repair in repairs:
                 yield infno, cut, repair
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import socket
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from conftest import Cluster
 from mulaid import sm2
 from mulaid.conform import checks, kit, report
+from mulaid.conform.checks.catalogues import unzipped
 from mulaid.gateway.dialect import profiles
 from mulaid.sandbox.app import Door, Reply
 from mulaid.sandbox.world import World
@@ -164,6 +168,22 @@ def _settlement(change: Callable[[dict[str, Any]], None]) -> Break:
     return breaks
 
 
+def _everywhere(name: str, change: Callable[[Any], Any]) -> Break:
+    """Wherever an answer has a member of that name it says something else."""
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            if name in value:
+                value[name] = change(value[name])
+            for member in value.values():
+                walk(member)
+        elif isinstance(value, list):
+            for one in value:
+                walk(one)
+
+    return lambda message: walk(message.get("output"))
+
+
 BROKEN: dict[str, tuple[Break, str]] = {
     "infcode as the other type": (lambda m: m.update(infcode=f"{m['infcode']}"), "envelope.members"),
     "no time of the answer": (lambda m: m.pop("respond_time", None) and None, "envelope.members"),
@@ -178,6 +198,22 @@ BROKEN: dict[str, tuple[Break, str]] = {
         _settlement(lambda row: row.update({name: abs(fen) for name, fen in row.items() if isinstance(fen, float)})),
         "2103.refund",
     ),
+    "nobody in hospital": (_everywhere("data", lambda rows: [] if isinstance(rows, list) else rows), "2304.whole"),
+    "a stay's lines without amounts": (_everywhere("det_item_fee_sumamt", lambda _: None), "2301.in_form"),
+    "a filing without a number": (_everywhere("trt_dcla_detl_sn", lambda _: ""), "2501.filed"),
+    "certified for something else": (_everywhere("opsp_dise_code", lambda _: "M1"), "2503.filed"),
+    "always in agreement": (_everywhere("stmt_rslt", lambda _: "0"), "3201.totals"),
+    "never in agreement": (_everywhere("stmt_rslt", lambda _: "1"), "session.outpatient"),
+    "no words for a difference": (_everywhere("stmt_rslt_dscr", lambda _: ""), "3201.totals"),
+    "a list without a number": (_everywhere("setl_list_id", lambda _: None), "4101.list"),
+    "one row more than the file": (_everywhere("data_cnt", lambda count: count + 1), "1301.downloaded"),
+    "pages that do not count": (_everywhere("size", lambda size: size + 1), "1312.paged"),
+    "another code": (_everywhere("hilist_code", lambda code: code + "X"), "1312.item"),
+    "a deduction of a cent more": (_everywhere("enttAcctPay", lambda fen: fen + 0.01), "5368.balance"),
+    "sums that stand still": (_everywhere("cum", lambda _: 1.25), "5206.sums"),
+    "an order of a cent more": (_everywhere("ownPayAmt", lambda fen: fen + 0.01), "6202.whole"),
+    "an order that stays open": (_everywhere("ordStas", lambda _: "1"), "6202.whole"),
+    "entitled whoever asks": (_everywhere("trt_enjymnt_flag", lambda _: "1"), "2001.entitled"),
 }
 
 
@@ -188,6 +224,8 @@ def test_a_server_with_wrong_answers_fails(server: Server, name: str, monkeypatc
 
     def pass_on(environ: dict[str, Any], body: bytes) -> Reply:
         answer = honest(environ, body)
+        if answer.body.startswith(b"PK"):
+            return answer
         message = json.loads(answer.body)
         breaks(message)
         return answer._replace(body=json.dumps(message, ensure_ascii=False).encode())
@@ -196,6 +234,32 @@ def test_a_server_with_wrong_answers_fails(server: Server, name: str, monkeypatc
     found = kit.run(server.subject("national"), [expected])
     assert [row.outcome for row in found.results] == [kit.FAILED]
     assert found.results[0].why
+
+
+FILE_CHANGES: dict[str, Callable[[list[str]], list[str]]] = {
+    "3202.missing_there": lambda row: [*row[:4], "0", *row[5:]],
+    "3202.all_there": lambda row: [*row[:4], "1", *row[5:]],
+    "3202.one_fen": lambda row: [*row[:6], "DIFFERS", *row[7:]],
+}
+
+
+@pytest.mark.parametrize("check", FILE_CHANGES)
+def test_a_server_whose_result_files_are_wrong_fails(server: Server, check: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = server.door.pass_on
+
+    def pass_on(environ: dict[str, Any], body: bytes) -> Reply:
+        answer = honest(environ, body)
+        if not answer.body.startswith(b"PK"):
+            return answer
+        rows = ["\t".join(FILE_CHANGES[check](row)) for row in unzipped(answer.body)]
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as archive:
+            archive.writestr("result.txt", "\r\n".join(rows))
+        return answer._replace(body=made.getvalue())
+
+    monkeypatch.setattr(server.door, "pass_on", pass_on)
+    found = kit.run(server.subject("national"), [check])
+    assert [row.outcome for row in found.results] == [kit.FAILED]
 
 
 def test_a_server_that_forgets_its_numbers_fails(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,6 +276,53 @@ def test_a_server_that_forgets_its_numbers_fails(server: Server, monkeypatch: py
     monkeypatch.setattr(server.door, "pass_on", pass_on)
     found = kit.run(server.subject("national"), ["repeat.same", "broken.2102.before_the_answer.again"])
     assert {row.outcome for row in found.results} == {kit.FAILED}
+
+
+class Cuttable(Door):
+    """A door that knows its lines: when its process ends they break, as they do for a process that is killed."""
+
+    def __init__(self, port: int, world: World) -> None:
+        self.lines: list[socket.socket] = []
+        super().__init__(("127.0.0.1", port), world)
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """A new line."""
+        line, sender = super().get_request()
+        self.lines.append(line)
+        return line, sender
+
+    def ends(self) -> None:
+        """Everything that the process held is gone, whatever it was doing."""
+        self.shutdown()
+        self.server_close()
+        for line in self.lines:
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+        self.world.close()
+
+
+def test_both_sides_agree_after_every_cut_and_a_restart(url: str, cluster: Cluster, tmp_path: Path) -> None:
+    installed = Installation(from_environment({"MULAID_DATA": str(tmp_path)}), url, cluster.keys, embedded=True)
+    world = World(installed)
+    world.reset()
+    people = world.state()["people"]
+    running = [Cuttable(0, world)]
+    port = running[0].server_address[1]
+
+    def restart() -> None:
+        running.pop().ends()
+        running.append(Cuttable(port, World(installed)))
+        restarts.append(1)
+
+    restarts: list[int] = []
+    address = f"http://127.0.0.1:{port}"
+    found = kit.run(replace(kit.read_subject(None, address, "national", address), between=restart), ["broken"])
+    assert [(row.check.id, row.why) for row in found.results if row.outcome != kit.PASSED] == []
+    assert len(restarts) == len(found.results) == 44
+    state = running[0].world.state()
+    assert (state["people"], state["books"]) == (people, [])
+    running[0].ends()
 
 
 def test_a_dead_server_fails_everything_and_breaks_nothing() -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from conftest import Cluster
 from mulaid import cli, commands, refs
-from mulaid.client import caller as wire
 from mulaid.calendar import wall_clock
 from mulaid.client import ID_CARD, Certificate, Client, Connection, Line, NoAnswer, Refused, WrongMoney, identities
+from mulaid.client import caller as wire
 from mulaid.db import Actor, Database, process_url
 from mulaid.demo import city, story, told
 from mulaid.gateway.app import build

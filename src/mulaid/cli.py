@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -107,6 +108,9 @@ def conform(arguments: argparse.Namespace) -> int:
     except kit.SubjectTrouble as trouble:
         sys.stderr.write(f"mulaid: {trouble}\n")
         return 2
+    if arguments.between:
+        command = shlex.split(arguments.between)
+        subject = replace(subject, between=lambda: subprocess.run(command, check=True))
     found = kit.run(subject, arguments.only, told)
     report.keep(found, {"html": arguments.html, "junit": arguments.junit, "json": arguments.json})
     counts = {outcome: found.count(outcome) for outcome in (kit.PASSED, kit.FAILED, kit.SKIPPED)}
@@ -475,6 +479,7 @@ def _for_makers_of_programs(commands: Places) -> None:
     conforming.add_argument("--profile", default="national", help="the connection profile to expect")
     conforming.add_argument("--subject", type=Path, metavar="FILE", help="institutions and people that the server knows")
     conforming.add_argument("--sandbox", default="", metavar="URL", help="a sandbox that shows codes")
+    conforming.add_argument("--between", default="", metavar="COMMAND", help="what to run between each cut line and its repair")
     conforming.add_argument("--only", action="append", default=[], metavar="ID", help="only checks whose id begins so")
     for form in ("html", "junit", "json"):
         conforming.add_argument(f"--{form}", type=Path, metavar="FILE", help=f"write the report as {form}")

@@ -12,7 +12,7 @@ from typing import Any
 from mulaid.client.connection import Connection, clear_output, opened
 from mulaid.gateway import contract
 from mulaid.gateway.auth import SEALED
-from mulaid.gateway.dialect import decoded, undress
+from mulaid.gateway.dialect import decoded, named, undress
 from mulaid.refusal import Refusal
 
 FUNDS = ("hifp_pay", "cvlserv_pay", "hifes_pay", "hifmi_pay", "hifob_pay", "hifdm_pay", "maf_pay", "oth_pay")
@@ -88,6 +88,10 @@ def as_usual(connection: Connection, infno: str, raw: bytes) -> dict[str, Any]:
         kinds = {field.name: field.kind for field in node.fields}
         for row in rows if isinstance(rows, list) else [rows]:
             if isinstance(row, dict):
+                # Two nodes may spell one thing in two ways, which camel case makes the same.
+                for field in node.fields:
+                    if field.name not in row and (spelt := named(profile, field.name)) in row:
+                        row[field.name] = row.pop(spelt)
                 # A flat node's members stand beside other nodes, which are read on their own.
                 row.update({name: _as_typed(kinds.get(name, profile.amounts_text), value) for name, value in row.items()})
     return dict(message)

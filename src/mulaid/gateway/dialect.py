@@ -201,7 +201,7 @@ def dress(profile: Profile, text: str) -> str:
 
 def _dressed(profile: Profile, value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
-        found = {_named(profile, key): _dressed(profile, member, key) for key, member in value.items()}
+        found = {named(profile, key): _dressed(profile, member, key) for key, member in value.items()}
         return [found] if name in profile.listed else found
     if isinstance(value, list):
         return [_dressed(profile, one) for one in value]
@@ -219,7 +219,8 @@ def _dressed(profile: Profile, value: Any, name: str = "") -> Any:
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2})?", re.ASCII)
 
 
-def _named(profile: Profile, name: str) -> str:
+def named(profile: Profile, name: str) -> str:
+    """A member's name as the connection writes it."""
     if profile.names == "camel":
         first, *rest = name.split("_")
         return first + "".join(word.capitalize() for word in rest)

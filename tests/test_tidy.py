@@ -95,7 +95,7 @@ DOORS = (
     "desk.py",
     "serve.py",
     "jobs.py",
-    "client.py",
+    "client/",
     "gateway/",
     "web/",
     "demo/",

@@ -233,11 +233,11 @@ def words(text: str) -> set[str]:
 DESK_PAGES = words("""
     staff_key set_staff_key prove_staff_key use_step open_staff_session staff_session touch_staff_session end_staff_session
     staff related open_case case take_case give_back_case ask_papers papers_came decide_case check_case send_back_case
-    end_case add_event events queue add_applied applied shown bond file_papers places add_paper papers_of paper
+    end_case add_event events queue add_applied applied bond file_papers places add_paper papers_of paper
     add_seen picture_seen add_link use_link
     """)
 DESK_WORKER = words("""
-    open_case open_case_about case send_back_case end_case add_event checked lapsing shown bond add_applied file_papers
+    open_case open_case_about case send_back_case end_case add_event checked lapsing bond add_applied file_papers
     picture_seen papers_of waiting_aid reviews reviewing books_with_waiting_aid books_with_reviews disable_expired drop_links
     books_with_papers papers_given_before case_end open_dispute delete_paper
     """)

@@ -205,10 +205,6 @@ where book = %(book)s and state = 'review' order by id limit %(most)s
 select id from desk_case
 where ended_at is null and state in ('open', 'taken', 'asked_for_papers') and matter = any(%(matters)s) order by book, id limit %(most)s
 
--- shown --
--- A person as others see one.
-select shown from person where book = %(book)s and id = %(id)s
-
 -- bond --
 -- A living family account.
 select id, member, binder, relation, suspended_at from family_bond where book = %(book)s and id = %(id)s and ended_at is null

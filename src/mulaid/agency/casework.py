@@ -15,7 +15,7 @@ from uuid import UUID
 
 from mulaid import audit, refs
 from mulaid.agency import evidence, staff
-from mulaid.agency.effects import EFFECTS, moot, person_of, shown
+from mulaid.agency.effects import EFFECTS, moot, person_of
 from mulaid.agency.matters import APPROVED, REFUSED, STATES, Case, after_working_days, matter
 from mulaid.agency.staff import CHECKER, HANDLER, SQL
 from mulaid.calendar import business_date
@@ -23,7 +23,7 @@ from mulaid.crypto import digest
 from mulaid.db import Actor, Row, Tx
 from mulaid.outside.messages import say
 from mulaid.people import activation, family
-from mulaid.people.eligibility import COUNTER
+from mulaid.people.eligibility import COUNTER, shown
 from mulaid.people.enrolment import BUCKETS, PersonRef, enrolled
 from mulaid.refs import LARGEST_BOOK
 from mulaid.refusal import Refusal

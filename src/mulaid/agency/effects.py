@@ -171,11 +171,3 @@ EFFECTS: dict[str, Effect] = {
 def person_of(ref: UUID) -> PersonRef:
     """A person by id alone."""
     return PersonRef(refs.book_of(ref), ref)
-
-
-def shown(tx: Tx, person: PersonRef) -> str:
-    """A person as others see one."""
-    row = tx.one(SQL.shown, book=person.book, id=person.id)
-    if row is None:
-        raise Refusal("people.unknown")
-    return str(row["shown"])

@@ -175,13 +175,6 @@ def papers_of(tx: Tx, *abouts: UUID) -> list[Shown]:
     return [Shown(row["id"], row["kind"], row["given_at"], row["bytes"], row["deleted_at"] is not None) for row in rows]
 
 
-def require_given(tx: Tx, about: UUID, giver: PersonRef, papers: Sequence[UUID]) -> None:
-    """Every one of these was given for this application by this person; refuses ids from anywhere else in the same words."""
-    given = {row["id"] for row in tx.all(SQL.papers_of, book=refs.book_of(about), abouts=[about]) if row["given_by"] == giver.id}
-    if not set(papers) <= given:
-        raise Refusal("evidence.unknown")
-
-
 def basis(tx: Tx, *abouts: UUID) -> list[str]:
     """What the papers of a case are at this moment, for the digest that a decision rests on."""
     rows = [row for about in dict.fromkeys(abouts) for row in tx.all(SQL.papers_of, book=refs.book_of(about), abouts=[about])]

@@ -20,7 +20,6 @@ from mulaid.settings import PROFILES, SettingTrouble
 TEMPLATES = (CODE, NEWS)
 """`code` takes the code and its minutes; `news` takes nothing: what happened to somebody's money is read after signing in."""
 
-TEXTS = {CODE: "验证码 {0}，{1} 分钟内有效，请勿告诉他人。", NEWS: "您的医保账户有新的消息，请登录查看。"}
 SECONDS = 5
 _PASSING = ("LimitExceeded", "RequestLimitExceeded", "InternalError", "Throttling", "ServiceUnavailable", "isp.SYSTEM_ERROR")
 

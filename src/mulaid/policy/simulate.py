@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from mulaid.money import Fen, yuan
 from mulaid.policy.facts import Facts, read
-from mulaid.policy.pack import Library, Pack
-from mulaid.policy.split import Decision, decide
+from mulaid.policy.pack import Library
+from mulaid.policy.split import Decision, decide, packs_for
 from mulaid.refusal import Refusal
 
 PAYERS = ("pool", "supplement", "serious", "current_year", "account", "aid", "household", "wallets", "cash")
@@ -77,7 +77,7 @@ def simulate(
     touched: set[str] = set()
     for place, (person, facts) in enumerate(bills, 1):
         try:
-            before, after = decide(_packs(now, facts), facts), decide(_packs(changed, facts), facts)
+            before, after = decide(packs_for(now, facts), facts), decide(packs_for(changed, facts), facts)
         except Refusal as refusal:
             if refusal.code not in ("policy.not_known", "policy.no_rule"):
                 raise
@@ -98,11 +98,6 @@ def simulate(
     sums.better, sums.worse = sum(fen < 0 for fen in cash.values()), sum(fen > 0 for fen in cash.values())
     sums.most_saved, sums.most_lost = max(0, -min(cash.values(), default=0)), max(0, max(cash.values(), default=0))
     return sums
-
-
-def _packs(library: Library, facts: Facts) -> dict[str, Pack]:
-    regions = {facts.patient.region, *(giver.region for giver in facts.givers)}
-    return {region: library.in_force(region, facts.on) for region in regions}
 
 
 class BillTrouble(Exception):

@@ -15,7 +15,7 @@ from mulaid.policy import rules
 from mulaid.policy.benefit import DISEASE, INPATIENT, OUTPATIENT, Trace, benefit
 from mulaid.policy.benefit import Step as Step
 from mulaid.policy.facts import Facts, Giver, Wallet
-from mulaid.policy.pack import Pack
+from mulaid.policy.pack import Library, Pack
 
 EMPLOYEE_POOL, SUPPLEMENT, RESIDENT_POOL = "310100", "330100", "390100"
 
@@ -109,6 +109,12 @@ def added(decision: Decision) -> Added:
         supplement=decision.supplement,
         deductible=decision.deductible,
     )
+
+
+def packs_for(library: Library, facts: Facts) -> dict[str, Pack]:
+    """The packs in force on the day of care for the patient's region and every giver's."""
+    regions = {facts.patient.region, *(giver.region for giver in facts.givers)}
+    return {region: library.in_force(region, facts.on) for region in regions}
 
 
 def decide(packs: Mapping[str, Pack], facts: Facts) -> Decision:

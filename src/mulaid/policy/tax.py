@@ -13,7 +13,6 @@ from mulaid.money import Fen
 from mulaid.policy.pack import Pack
 
 SELF, SPOUSE, CHILD = "self", "spouse", "child"
-CLAIMED_BY = {"adult": "本人或者配偶扣除", "minor": "由父母一方扣除"}
 
 
 @dataclass(frozen=True, slots=True)

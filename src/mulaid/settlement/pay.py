@@ -370,7 +370,7 @@ def decide(tx: Tx, bill: Bill, gathered: Gathered) -> Settled:
     patient = _patient(tx, bill.person.id, found)
     if bill.insutype and bill.insutype != patient.insutype:
         raise Refusal("settlement.wrong_insurance", given=bill.insutype, found=patient.insutype)
-    packs = packs_for(bill.library, facts)
+    packs = split.packs_for(bill.library, facts)
     settled = Settled(
         id=refs.mint(bill.person.book, tx.at),
         visit=bill.visit or refs.mint(bill.person.book, tx.at),
@@ -403,12 +403,6 @@ def _patient(tx: Tx, person: UUID, found: Found) -> Patient:
 def serious_fund(employee: bool) -> str:
     """The fund that pays for serious illness: residents have one of their own, for employees it is the large-amount fund."""
     return split.SUPPLEMENT if employee else RESIDENT_SERIOUS
-
-
-def packs_for(library: Library, facts: Facts) -> dict[str, Pack]:
-    """The packs in force on the day of care for the patient's region and every giver's."""
-    regions = {facts.patient.region, *(giver.region for giver in facts.givers)}
-    return {region: library.in_force(region, facts.on) for region in regions}
 
 
 def _compare(bill: Bill, portion: Portion) -> None:

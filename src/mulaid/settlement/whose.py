@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from mulaid.db import Tx
@@ -16,7 +16,7 @@ from mulaid.policy.explain import INVERSE, Line, cautions, explain
 from mulaid.policy.facts import SELF, Facts, Giver, Portion
 from mulaid.policy.hints import Hint, what_would_change
 from mulaid.policy.pack import Library
-from mulaid.policy.split import Decision, Step
+from mulaid.policy.split import Decision, Step, packs_for
 from mulaid.settlement import pay
 from mulaid.settlement.visit import Institution
 
@@ -81,8 +81,7 @@ def whose_money(
 
 def what_would_help(library: Library, told: Told, candidates: tuple[Giver, ...] = ()) -> tuple[Hint, ...]:
     """What would have changed who pays, the most valuable first. `candidates` are relatives who have not authorised yet."""
-    regions = {giver.region for giver in candidates}
-    packs = pay.packs_for(library, told.facts) | {region: library.in_force(region, told.facts.on) for region in regions}
+    packs = packs_for(library, replace(told.facts, givers=(*told.facts.givers, *candidates)))
     return what_would_change(packs, told.facts, told.decision, candidates)
 
 

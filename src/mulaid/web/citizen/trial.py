@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from django import forms as django_forms
@@ -13,12 +12,11 @@ from mulaid.calendar import SHANGHAI, business_date
 from mulaid.db import Tx
 from mulaid.ledger import chart, statement
 from mulaid.policy.facts import Facts, Giver, Portion
-from mulaid.policy.hints import Hint, what_would_change
+from mulaid.policy.hints import Hint
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
-from mulaid.settlement import pay
 from mulaid.settlement.visit import Institution
-from mulaid.settlement.whose import whose_money
+from mulaid.settlement.whose import what_would_help, whose_money
 from mulaid.web import forms, whose
 from mulaid.web.citizen.relatives import Relative, family, one, oneself
 from mulaid.web.reading import reading
@@ -75,9 +73,7 @@ def _try(tx: Tx, visitor: Visitor, who: Relative, asked: dict[str, Any]) -> tupl
     outside = asked["outside"] or 0
     portions = [Portion("", asked["amount"] - outside, 0, 0, outside)]
     told = whose_money(tx, library(), who.ref, somewhere, portions, on=business_date(tx.at), use_accounts=asked["accounts"])
-    candidates = _me(tx, visitor, who, told.facts)
-    packs = pay.packs_for(library(), replace(told.facts, givers=(*told.facts.givers, *candidates)))
-    hints = what_would_change(packs, told.facts, told.decision, candidates)
+    hints = what_would_help(library(), told, _me(tx, visitor, who, told.facts))
     return whose.trial(told, who.called if who.is_me else who.shown), hints
 
 

@@ -523,3 +523,40 @@ def test_no_process_can_change_the_schema_or_become_another(roles: dict[str, psy
     other = RUNS_AS["web" if process != "web" else "gateway"]
     with pytest.raises(errors.InsufficientPrivilege):
         roles[process].execute(psycopg.sql.SQL("set role {}").format(psycopg.sql.Identifier(other)))
+
+
+OTHERS = {
+    "gateway": ("staff_key", "staff_session", "web_session", "phone_code", "paper", "paper_link", "public.django_session"),
+    "worker": ("staff_session", "web_session", "public.django_session"),
+    "web": ("public.procrastinate_jobs",),
+}
+"""What a process has no business to read: with it an intruder in one could act as somebody in another."""
+
+
+@pytest.mark.parametrize(("process", "table"), [(process, table) for process, tables in OTHERS.items() for table in tables])
+def test_a_process_reads_no_sessions_and_secrets_of_another(
+    roles: dict[str, psycopg.Connection], process: str, table: str
+) -> None:
+    with pytest.raises(errors.InsufficientPrivilege):
+        roles[process].execute(psycopg.sql.SQL("select * from {} limit 1").format(psycopg.sql.SQL(table)))  # type: ignore[arg-type]
+
+
+WRITES = (
+    "select table_name, privilege_type from information_schema.table_privileges where grantee = %s and privilege_type = any(%s)"
+)
+
+
+def test_only_named_rows_can_be_deleted(owner: psycopg.Connection) -> None:
+    """The whole list, so that a new right to delete is a decision and no accident; nobody may truncate."""
+    may = {
+        process: {
+            row[0] for row in owner.execute(WRITES, (role, ["DELETE"])).fetchall() if not row[0].startswith("procrastinate")
+        }
+        for process, role in RUNS_AS.items()
+    }
+    assert may["gateway"] == {"fee_line"}
+    assert may["web"] <= {"django_session", "enrolment", "phone_code", "family_invited", "paper_link"}, may["web"]
+    assert may["worker"] <= {"enrolment", "exchange_file", "nonce", "outbox", "phone_code", "allowance", "paper_link"}, may[
+        "worker"
+    ]
+    assert not any(owner.execute(WRITES, (role, ["TRUNCATE", "TRIGGER", "REFERENCES"])).fetchall() for role in RUNS_AS.values())

@@ -45,6 +45,7 @@ def post(
 
     Refuses what would take a purse below its floor. Legs that do not sum to zero are our own bug and end the transaction.
     """
+    assert all(type(leg.fen) is int for leg in legs), "money is whole fen"  # the database would round what is not
     assert sum(leg.fen for leg in legs) == 0, "the legs of a journal sum to zero"
     ref = ref or refs.mint(book, tx.at)
     day = business_date(tx.at)

@@ -49,14 +49,14 @@ grant update (revoked_at) on mulaid.code to mulaid_web;
 grant insert on mulaid.web_session, mulaid.openid to mulaid_web;
 grant update on mulaid.openid to mulaid_web;
 grant update (seen_at, confirmed_at, ended_at, assurance) on mulaid.web_session to mulaid_web;
-grant select, insert, update, delete on all tables in schema public to mulaid_web;
+grant select, insert, update, delete on public.django_session to mulaid_web;
 
 grant delete on mulaid.outbox to mulaid_worker;
 -- Locking what it is about to take out needs the right to update something.
 grant update (topic) on mulaid.outbox to mulaid_worker;
 grant insert on mulaid.message to mulaid_worker;
 grant select, insert, update, delete on all tables in schema public to mulaid_worker;
-grant usage, select on all sequences in schema public to mulaid_web, mulaid_worker;
+grant usage, select on all sequences in schema public to mulaid_worker;
 
 -- Phones and short messages: asked for on the pages, sent by the worker.
 grant insert on mulaid.phone, mulaid.phone_code, mulaid.allowance, mulaid.sms to mulaid_web;
@@ -140,3 +140,10 @@ grant update (turn) on mulaid.family_turn to mulaid_worker;
 -- Staff at the door: what they set themselves, and their sessions.
 grant update (password, secret, ready_at, invitation, last_step) on mulaid.staff_key to mulaid_web;
 grant insert, update on mulaid.staff_session to mulaid_web;
+
+-- What one process reads is no other's business: sessions and second factors are the pages', queues the worker's.
+revoke select on mulaid.staff_key, mulaid.staff_session, mulaid.web_session, mulaid.phone_code, mulaid.paper, mulaid.paper_link
+    from mulaid_gateway;
+revoke select on mulaid.staff_session, mulaid.web_session from mulaid_worker;
+revoke select, insert, update, delete on public.django_session, public.django_migrations from mulaid_worker;
+grant select on public.django_migrations to mulaid_web, mulaid_worker;

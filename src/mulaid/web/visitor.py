@@ -6,9 +6,11 @@ Acts that give something away ask for a proof of presence not older than five mi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -19,6 +21,7 @@ from django.middleware.csrf import rotate_token
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from mulaid import audit, refs
+from mulaid.crypto import Keys
 from mulaid.db import Actor, Row, Statements, Tx
 from mulaid.people.enrolment import PersonRef
 from mulaid.web.reading import alone, now, reading
@@ -56,6 +59,23 @@ class Visitor:
     def present(self, at: datetime) -> bool:
         """Whether the last proof of presence is recent enough to give something away."""
         return at - self.confirmed_at <= FRESH
+
+
+class Sealed:
+    """What a browser's session holds, sealed at rest: a form that waits for a proof of presence names people."""
+
+    def dumps(self, held: Any) -> bytes:
+        """Sealed JSON."""
+        return _keys().seal("session", "django_session|session_data", json.dumps(held, separators=(",", ":")))
+
+    def loads(self, data: bytes) -> Any:
+        """What was sealed; anything else is no session."""
+        return json.loads(_keys().open_text("session", "django_session|session_data", data))
+
+
+@cache
+def _keys() -> Keys:
+    return Keys.load(settings.MULAID.keys_path)
 
 
 def visitors(get_response: View) -> View:

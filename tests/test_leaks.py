@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
+import pytest
 
 from browsing import web_process
 from city import City
@@ -111,3 +112,15 @@ def test_the_search_finds_what_it_looks_for(url: str) -> None:
     rows, sessions = dump(url)
     assert PHONE in rows
     assert any(TYPED.encode() in held for held in sessions)
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [("=cmd|'/c calc'!A1", "'=cmd|'/c calc'!A1"), ("+86 药店", "'+86 药店"), ("-2+3", "'-2+3"), ("@sum(A1)", "'@sum(A1)"),
+     ("\t=1", "'\t=1"), ("＝1+1", "'＝1+1"), ("-12.30", "-12.30"), ("0.00", "0.00"), ("一院", "一院"), ("", "")],
+)  # fmt: skip
+def test_a_cell_is_never_a_formula(cluster: Any, text: str, cell: str) -> None:
+    """T26: names of institutions go into table programs, which run what begins like a formula. An amount stays a number."""
+    from mulaid.web.citizen.costs import _cell
+
+    assert _cell(text) == cell

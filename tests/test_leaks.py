@@ -12,7 +12,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from browsing import web_process
+from browsing import ROOT, web_process
 from city import City
 from intruder import Browser, build
 from mulaid.db import Database, process_url
@@ -124,3 +124,12 @@ def test_a_cell_is_never_a_formula(cluster: Any, text: str, cell: str) -> None:
     from mulaid.web.citizen.costs import _cell
 
     assert _cell(text) == cell
+
+
+def test_every_proof_named_in_the_list_of_threats_exists() -> None:
+    text = (ROOT / "docs/security.md").read_text("utf-8")
+    assert [f"T{number:02d}" for number in range(1, 31)] == re.findall(r"^\| (T[0-9]{2}) \|", text, re.MULTILINE)
+    here = {path.name: path.read_text("utf-8") for path in (ROOT / "tests").glob("test_*.py")}
+    every = "\n".join(here.values())
+    assert [name for name in re.findall(r"test_\w+\.py", text) if name not in here] == []
+    assert [name for name in re.findall(r"\b(test_\w+)`", text) if f"def {name}(" not in every] == []

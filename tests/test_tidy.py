@@ -23,6 +23,7 @@ LONGEST_FUNCTION, LONGEST_MODULE = 70, 700
 ASKS_THE_CLOCK = {"calendar.py": "wall_clock, the one place; doors hand it in"}
 MEASURES = {
     "proof/bench.py": "rates and times of a measurement, never amounts",
+    "proof/pages.py": "times of a measurement, never amounts",
     "proof/traffic.py": "rates and times of a measurement, never amounts",
 }
 WORDS_NOBODY_SEARCHES_FOR = {"utils", "util", "manager", "service", "services", "helpers", "common", "misc", "base", "core"}

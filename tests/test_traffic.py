@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -64,3 +65,22 @@ def test_a_run_without_time_rate_or_institutions_is_not_begun(minutes: float, in
     said: list[str] = []
     assert traffic.run(said.append, minutes=minutes, institutions=institutions, rate=rate, families=50, report=None) == 2
     assert len(said) == 1
+
+
+def test_every_page_is_measured_and_none_fails(tmp_path: Path) -> None:
+    """The pages of a citizen and of a clerk, those behind numbers too."""
+    report = tmp_path / "bench.json"
+    words = ["bench-pages", "--repeats", "1", "--report", str(report)]
+    done = subprocess.run([sys.executable, "-m", "mulaid", *words], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    pages = json.loads(report.read_text())["pages"]
+    assert pages.keys() >= {
+        "/",
+        "/home",
+        "/bills/<str:number>",
+        "/family/<str:key>",
+        "/aid/<str:key>",
+        "/console/case/<str:number>",
+    }
+    assert all(row["median_ms"] > 0 and row["bytes"] <= row["first_visit_bytes"] for row in pages.values())
+    assert pages["/home"]["bytes"] > 1000

@@ -403,6 +403,13 @@ def city(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def bench_pages(arguments: argparse.Namespace) -> int:
+    """measure every page of the web as a signed-in made-up person: median time and bytes; exit code 1 when one fails"""
+    from mulaid.proof import pages
+
+    return pages.run(say, repeats=arguments.repeats, report=arguments.report)
+
+
 Places: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -435,6 +442,9 @@ def parser() -> argparse.ArgumentParser:
     measuring.add_argument(
         "--traffic", type=float, default=2.0, metavar="MINUTES", help="of mixed traffic at the end; 0 for none"
     )
+    looking = add(commands, "bench-pages", bench_pages)
+    looking.add_argument("--repeats", type=int, default=20, help="how often each page is asked for")
+    looking.add_argument("--report", type=Path, default=None, metavar="FILE", help="a JSON file to write the figures into")
     crowding = add(commands, "bench-traffic", bench_traffic)
     crowding.add_argument("--minutes", type=float, default=2.0)
     crowding.add_argument("--institutions", type=int, default=50)

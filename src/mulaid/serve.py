@@ -111,6 +111,11 @@ def gateway_command(port: int, workers: int) -> list[str]:
     ]
 
 
+def web_command(port: int) -> list[str]:
+    """How the web's process is started."""
+    return [*GRANIAN, "--workers", "1", "--blocking-threads", "4", "--port", str(port), "mulaid.web.wsgi:application"]
+
+
 def _start(name: str, installed: Installation) -> subprocess.Popen[bytes]:
     settings = installed.settings
     environment = dict(os.environ)
@@ -123,16 +128,7 @@ def _start(name: str, installed: Installation) -> subprocess.Popen[bytes]:
     )
     command = {
         "gateway": gateway_command(settings.gateway_port, settings.gateway_workers),
-        "web": [
-            *GRANIAN,
-            "--workers",
-            "1",
-            "--blocking-threads",
-            "4",
-            "--port",
-            str(settings.web_port),
-            "mulaid.web.wsgi:application",
-        ],
+        "web": web_command(settings.web_port),
         "worker": [sys.executable, "-m", "mulaid", "worker"],
     }[name]
     # A group of its own: the terminal's Ctrl-C reaches us alone, and we end the children in order.

@@ -39,6 +39,7 @@ from mulaid.gateway.auth import mulaid1_signature, mulaid1_text
 from mulaid.ledger import chart
 from mulaid.postgres import Server
 from mulaid.proof.verify import faults
+from mulaid.serve import gateway_command, web_command
 from mulaid.settings import Settings
 
 Say = Callable[[str], None]
@@ -62,8 +63,18 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True)
+class Scratch:
+    """An installation to measure."""
+
+    server: Server
+    settings: Settings
+    url: str
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True)
 class Door:
-    """A gateway that is being served, and its first process."""
+    """A door that is being served, and its first process."""
 
     port: int
     pid: int
@@ -79,22 +90,14 @@ class Round:
 
 def run(say: Say, *, rounds: int, seconds: float, clients: int, profile: bool) -> int:
     """Measure, print the ratios with medians and spread, write bench.json; exit code 1 when an answer or the books are wrong."""
-    folder = Path(tempfile.mkdtemp(prefix="mulaid-bench-"))
-    folder.chmod(0o711)
-    try:
-        with Server(folder / "postgres", {"max_connections": "100"}) as server:
-            say("== preparing pgbench and the hospital's day")
-            _pgbench(server, "-i", "-q", "-s", str(SCALE), prepare=True)
-            url = server.url("mulaid")
-            keys = schema.migrate(Settings(folder, None, 0, 0, 2, "test"), url, lambda text: None)
-            with served(folder, url) as door:
-                town = _Town(url, keys)
-                town.settle_in()
-                if profile:
-                    return _profile(say, server, town, door.port, clients)
-                return _measure(say, server, town, door.port, url, keys, rounds, seconds, clients)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch("test") as place, served(place) as door:
+        say("== preparing pgbench and the hospital's day")
+        _pgbench(place.server, "-i", "-q", "-s", str(SCALE), prepare=True)
+        town = _Town(place.url, place.keys)
+        town.settle_in()
+        if profile:
+            return _profile(say, place.server, town, door.port, clients)
+        return _measure(say, place.server, town, door.port, place.url, place.keys, rounds, seconds, clients)
 
 
 def _measure(
@@ -177,20 +180,35 @@ def _checkpoint(url: str) -> None:
 
 
 @contextmanager
-def served(folder: Path, url: str) -> Iterator[Door]:
-    """The gateway exactly as `serve` starts it, on a free port."""
+def scratch(profile: str) -> Iterator[Scratch]:
+    """A PostgreSQL with fsync on and everything migrated, gone afterwards. One a process, because Django knows one database."""
+    folder = Path(tempfile.mkdtemp(prefix="mulaid-bench-"))
+    folder.chmod(0o711)
+    try:
+        with Server(folder / "postgres", {"max_connections": "100"}) as server:
+            settings = Settings(folder, None, 0, 0, WORKERS, profile)
+            url = server.url("mulaid")
+            yield Scratch(server, settings, url, schema.migrate(settings, url, lambda text: None))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def served(place: Scratch, door: str = "gateway", **more: str) -> Iterator[Door]:
+    """The gateway, or the web, exactly as `serve` starts it, on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     environment = dict(os.environ)
     environment.update(
-        MULAID_DATABASE_URL=process_url(url, "mulaid_gateway", embedded=True),
-        MULAID_DATA=str(folder),
-        MULAID_PROFILE="test",
+        MULAID_DATABASE_URL=process_url(place.url, f"mulaid_{door}", embedded=True),
+        MULAID_DATA=str(place.settings.data),
+        MULAID_PROFILE=place.settings.profile,
+        DJANGO_SETTINGS_MODULE="mulaid.web.settings",
+        **more,
     )
-    from mulaid.serve import gateway_command
-
-    child = subprocess.Popen(gateway_command(port, WORKERS), env=environment)
+    command = gateway_command(port, WORKERS) if door == "gateway" else web_command(port)
+    child = subprocess.Popen(command, env=environment)
     try:
         for _ in range(300):
             try:

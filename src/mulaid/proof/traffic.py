@@ -11,15 +11,13 @@ import json
 import queue
 import random
 import re
-import shutil
-import tempfile
 import threading
 import time
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -29,10 +27,9 @@ from typing import Any
 
 import httpx
 
-from mulaid import commands, schema
+from mulaid import commands
 from mulaid.calendar import business_date, wall_clock
 from mulaid.client import ID_CARD, Bill, Certificate, Client, Info, Line, NoAnswer, Refused, Visit
-from mulaid.crypto import Keys
 from mulaid.db import Actor, Database, Tx
 from mulaid.demo import city
 from mulaid.demo.city import Access, Place, Resident
@@ -41,10 +38,8 @@ from mulaid.people import aid, credential, enrolment, family
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance
 from mulaid.policy.pack import library
-from mulaid.postgres import Server
 from mulaid.proof import bench
 from mulaid.proof.verify import faults
-from mulaid.settings import Settings
 
 Say = Callable[[str], None]
 BY = Actor("traffic", "proof")
@@ -347,14 +342,14 @@ def run(say: Say, *, minutes: float, institutions: int, rate: float, families: i
     if min(institutions, families) < len(REGIONS) * 2 or minutes <= 0 or rate <= 0:
         say(f"at least {len(REGIONS) * 2} institutions and families, some time and some rate are needed")
         return 2
-    with _scratch() as (server, folder, url, keys), bench.served(folder, url) as door:
-        db, watch = Database(url, keys, size=8), Watch()
-        shops = [_shop(place, f"http://127.0.0.1:{door.port}", watch) for place in _places(institutions)]
+    with bench.scratch("test") as place, bench.served(place) as door:
+        db, watch = Database(place.url, place.keys, size=8), Watch()
+        shops = [_shop(one, f"http://127.0.0.1:{door.port}", watch) for one in _places(institutions)]
         try:
             town = Town(db, shops, watch, seed=institutions)
             say(f"== {institutions} institutions, {families} families move in")
             _move_in(town, families)
-            postmaster = int((server.cluster / "postmaster.pid").read_text("utf-8").split("\n", 1)[0])
+            postmaster = int((place.server.cluster / "postmaster.pid").read_text("utf-8").split("\n", 1)[0])
             say(f"== {minutes:g} minutes, about {rate:g} messages a second, {bench.WORKERS} gateway processes")
             began = time.perf_counter()
             memory = _live_through(say, town, minutes * 60, rate, {"gateway": door.pid, "postgres": postmaster})
@@ -488,19 +483,6 @@ def _megabytes(memory: Mapping[str, float]) -> str:
 
 
 # -- the town -----------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _scratch() -> Iterator[tuple[Server, Path, str, Keys]]:
-    """A PostgreSQL with fsync on and everything migrated, gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="mulaid-traffic-"))
-    folder.chmod(0o711)
-    try:
-        with Server(folder / "postgres", {"max_connections": "100"}) as server:
-            url = server.url("mulaid")
-            yield server, folder, url, schema.migrate(Settings(folder, None, 0, 0, bench.WORKERS, "test"), url, lambda text: None)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _places(count: int) -> Iterator[Place]:

@@ -19,8 +19,8 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -71,6 +71,11 @@ class Scratch:
     url: str
     keys: Keys
 
+    @property
+    def postmaster(self) -> int:
+        """The first process of the server."""
+        return int((self.server.cluster / "postmaster.pid").read_text("utf-8").split("\n", 1)[0])
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -96,7 +101,7 @@ def run(say: Say, *, rounds: int, seconds: float, clients: int, profile: bool) -
         town = _Town(place.url, place.keys)
         town.settle_in()
         if profile:
-            return _profile(say, place.server, town, door.port, clients)
+            return _profile(say, place, town, door, clients)
         return _measure(say, place.server, town, door.port, place.url, place.keys, rounds, seconds, clients)
 
 
@@ -409,17 +414,18 @@ def _whole(buffer: bytearray) -> bytes | None:
     return body if len(body) >= int(found[1]) else None
 
 
-def _profile(say: Say, server: Server, town: _Town, port: int, clients: int) -> int:
+def _profile(say: Say, place: Scratch, town: _Town, door: Door, clients: int) -> int:
     """Where a settlement's time goes: processor seconds of gateway, PostgreSQL and load generator over one loaded stretch."""
+    processes = {"gateway": door.pid, "postgres": place.postmaster}
     bills = town.bills("uniform", 6000)
     _checkpoint(town.url)
     messages = town.messages(bills)
-    _load(port, messages[:500], clients, 5)
-    before = _processor_seconds()
+    _load(door.port, messages[:500], clients, 5)
+    before = _processor_seconds(processes)
     began = time.perf_counter()
-    rate, wrong = _load(port, messages[500:], clients, 6)
+    rate, wrong = _load(door.port, messages[500:], clients, 6)
     elapsed = time.perf_counter() - began
-    after = _processor_seconds()
+    after = _processor_seconds(processes)
     if wrong:
         say(f"wrong answer: {wrong[:600]!r}")
         return 1
@@ -430,20 +436,27 @@ def _profile(say: Say, server: Server, town: _Town, port: int, clients: int) -> 
     return 0
 
 
-def _processor_seconds() -> dict[str, float]:
+def _processor_seconds(processes: Mapping[str, int]) -> dict[str, float]:
+    """Seconds of the processor that each process and all below it have used, and we ourselves; nobody else's."""
     ticks = os.sysconf("SC_CLK_TCK")
-    found = {"load generator": sum(os.times()[:2]), "gateway": 0.0, "postgres": 0.0}
+    found = {"load generator": sum(os.times()[:2])}
+    for name, first in processes.items():
+        found[name] = 0.0
+        for pid in below(first):
+            with suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()
+                found[name] += (int(fields[11]) + int(fields[12])) / ticks
+    return found
+
+
+def below(first: int) -> set[int]:
+    """A process and all that came of it."""
+    parents = {}
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        try:
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
-            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        used = (int(fields[11]) + int(fields[12])) / ticks
-        if b"mulaid.gateway.app" in command:
-            found["gateway"] += used
-        elif command.startswith(b"postgres:") or b"/postgres -D" in command:
-            found["postgres"] += used
+        if re.fullmatch("[0-9]+", entry.name, re.ASCII):
+            with suppress(OSError):
+                parents[int(entry.name)] = int((entry / "stat").read_text("utf-8").rsplit(")", 1)[1].split()[1])
+    found = {first}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
     return found

@@ -17,7 +17,6 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -349,10 +348,9 @@ def run(say: Say, *, minutes: float, institutions: int, rate: float, families: i
             town = Town(db, shops, watch, seed=institutions)
             say(f"== {institutions} institutions, {families} families move in")
             _move_in(town, families)
-            postmaster = int((place.server.cluster / "postmaster.pid").read_text("utf-8").split("\n", 1)[0])
             say(f"== {minutes:g} minutes, about {rate:g} messages a second, {bench.WORKERS} gateway processes")
             began = time.perf_counter()
-            memory = _live_through(say, town, minutes * 60, rate, {"gateway": door.pid, "postgres": postmaster})
+            memory = _live_through(say, town, minutes * 60, rate, {"gateway": door.pid, "postgres": place.postmaster})
             return _tell(say, town, memory, time.perf_counter() - began, report)
         finally:
             for shop in shops:
@@ -448,24 +446,12 @@ def _part(times: Sequence[float], part: float) -> float:
 
 def _memory(processes: Mapping[str, int]) -> dict[str, float]:
     """Megabytes of the processes and all below them: their own pages, and PostgreSQL's shared buffers apart."""
-    parents = _parents()
     found: dict[str, float] = {}
     for name, first in processes.items():
-        family_of = {first}
-        while more := {pid for pid, parent in parents.items() if parent in family_of} - family_of:
-            family_of |= more
+        family_of = bench.below(first)
         found[name] = sum(_kilobytes(pid, "Pss_Anon") for pid in family_of) / 1024
         if name == "postgres":
             found["shared buffers"] = sum(_kilobytes(pid, "Pss_Shmem") for pid in family_of) / 1024
-    return found
-
-
-def _parents() -> dict[int, int]:
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if re.fullmatch("[0-9]+", entry.name, re.ASCII):
-            with suppress(OSError):
-                found[int(entry.name)] = int((entry / "stat").read_text("utf-8").rsplit(")", 1)[1].split()[1])
     return found
 
 

@@ -8,7 +8,8 @@ import json
 import socket
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from mulaid import sm2
 from mulaid.conform import checks, kit, report
 from mulaid.conform.checks.catalogues import unzipped
 from mulaid.gateway.dialect import profiles
+from mulaid.gateway.handlers import HANDLERS
 from mulaid.sandbox.app import Door, Reply
 from mulaid.sandbox.world import World
 from mulaid.serve import Installation
@@ -55,6 +57,8 @@ WAYS: dict[str, dict[str, str]] = {
 """How each profile's programs sign here; together every transport and every algorithm."""
 WHOLE = ("national", "jilin", "old-front")
 """Profiles under which every check runs: open and plain, signed and encrypted, and written the most unlike."""
+UNSPOKEN = "alipay."
+"""Questions of a phone's wallet, which the kit does not ask."""
 BY_PROFILE = (
     "session", "transport", "envelope", "2103.refund", "2304.whole", "3201", "3202.all_there", "3202.one_fen",
     "6202.whole", "6301.seal", "1312.paged", "broken.2207.before_the_answer",
@@ -144,17 +148,28 @@ def server(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     cluster.drop(url)
 
 
+def chosen(profile: str) -> Sequence[str]:
+    """The checks of a profile; every cut of a line takes time and is tried under one, and once more with restarts."""
+    if profile == "national":
+        return ()
+    most = [one.id for one in kit.CHECKS if not one.id.startswith("broken")]
+    return [*most, "broken.2207"] if profile in WHOLE else BY_PROFILE
+
+
 @pytest.mark.parametrize("profile", profiles())
 def test_our_gateway_passes_under_every_profile(server: Server, profile: str) -> None:
     if WAYS[profile]["transport"] in ("oauth", "cainfo") and not sm2.available():
         pytest.skip("this machine's libcrypto has no SM2")
-    people = server.door.world.state()["people"]
-    found = kit.run(server.subject(profile), () if profile in WHOLE else BY_PROFILE)
+    world = server.door.world
+    people, world.heard = world.state()["people"], deque()
+    found = kit.run(server.subject(profile), chosen(profile))
     assert [(row.check.id, row.why) for row in found.results if row.outcome == kit.FAILED] == []
     assert {row.check.id for row in found.results if row.outcome == kit.SKIPPED} <= SKIPPED
     if profile in WHOLE:
-        assert found.count(kit.PASSED) >= 170
-    assert server.door.world.state()["people"] == people, "every fen is back where it was"
+        assert found.count(kit.PASSED) >= (170 if profile == "national" else 130)
+        spoken = {name for name in HANDLERS if not name.startswith(UNSPOKEN)}
+        assert {heard.infno for heard in world.heard} >= spoken, "every transaction is spoken"
+    assert world.state()["people"] == people, "every fen is back where it was"
 
 
 Break = Callable[[dict[str, Any]], None]

@@ -34,7 +34,8 @@ def _(bench: Bench) -> None:
     named = {"mdtrt_id": visit, "psn_no": person}
     found = {"diag_type": "1", "diag_srt_no": "1", "diag_code": "I10", "diag_name": "原发性高血压", "diag_dept": "内科"}
     met = {**named, "med_type": "11", "dise_codg": "", "dise_name": "", "begntime": client.clock()}
-    bench.does(client, "2203", {"mdtrtinfo": met, "diseinfo": [{**found, "vali_flag": "1"}]})
+    for infno in ("2203", "2203A"):  # either name, and the newest counts
+        bench.does(client, infno, {"mdtrtinfo": met, "diseinfo": [{**found, "vali_flag": "1"}]})
     bill = bench.uploads(visit, person, card)
     told = client.preview(bill)
     _sound(bench, "2206", told)

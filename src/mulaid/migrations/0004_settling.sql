@@ -68,7 +68,15 @@ begin
         if v.live is not null then problem := 'settlement.already'; problem_fact := v.live; return; end if;
         if v.lines is null then problem := 'settlement.no_lines'; return; end if;
         -- A stay belongs to the day it ends; a bill made before that day, to the day of the bill.
+        -- When cover ended during the stay, to the last day that was covered: what began insured is settled as it began, by that year's
+        -- sums and values, instead of leaving the hospital with a bill that nobody can settle.
         service_date := case when v.use = 'inpatient' then coalesce(v.ended_on, today) else v.begun_on end;
+        if v.use = 'inpatient' then
+            select coalesce(max(least(e.valid_to, x.died_on, service_date)), service_date) into service_date
+              from mulaid.enrolment e join mulaid.person x on x.book = e.book and x.id = e.person
+             where e.book = p_book and e.person = p_person and e.valid_from <= least(x.died_on, service_date)
+               and least(e.valid_to, x.died_on, service_date) >= v.begun_on;
+        end if;
         presenter := v.presenter; chosen := v.chosen; med_type := v.med_type; visit_version := v.version; use := v.use; disease := v.disease;
         portions := v.lines;
     end if;

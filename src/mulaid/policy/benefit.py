@@ -225,13 +225,16 @@ def _serious(pack: Pack, facts: Facts, classes: Sequence[str], burden: Fen, curr
     ]
     whole = half_up(sum((fen * ratio for fen, ratio in slices), Decimal(0)))
     cap = rules.row(pack["serious_illness_cap"], classes, facts.level)
+    raised = {}
     if cap is not None:
+        if facts.reward and whole > cap:
+            raised = {"cap": cap, "reward": facts.reward}
         whole = min(whole, cap + facts.reward)
     # What a current-year account paid of this bill is borne, but nobody is paid for it twice.
     paid = min(max(0, whole - facts.serious), burden - current)
     if paid:
         told = [[fen, rules.percent(ratio)] for fen, ratio in slices]
         trace.add(
-            "serious", paid, "serious_illness_start", start=start, borne=borne, before=facts.serious, bands=told
+            "serious", paid, "serious_illness_start", start=start, borne=borne, before=facts.serious, bands=told, **raised
         )  # fmt: skip
     return paid

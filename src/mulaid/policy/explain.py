@@ -191,6 +191,9 @@ def _disease(step: Step, _: Mapping[str, Pack]) -> str:
 
 def _serious(step: Step, _: Mapping[str, Pack]) -> str:
     before = f"，减去此前已付的 {yuan(step.detail['before'])} 元" if step.detail["before"] else ""
+    if "reward" in step.detail:
+        cap, earned = yuan(step.detail["cap"]), yuan(step.detail["reward"])
+        before += f"；封顶线 {cap} 元，因连续参保或零报销提高 {earned} 元"
     return (
         f"大病保险付 {yuan(step.fen)} 元：本年目录内个人负担累计 {yuan(step.detail['borne'])} 元，"
         f"超过 {yuan(step.detail['start'])} 元的部分，{_by_bands(step.detail['bands'])}{before}"

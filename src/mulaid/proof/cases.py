@@ -56,7 +56,7 @@ ITEMS = (
     Item(SELF_FUNDED, "目录外项目", 0, "03", "14"),
 )
 DAILY = "what is left of a day needs a region with a daily limit, and no pack has one"
-REWARD = "settlements do not know the reward of unbroken enrolment yet"
+REWARD = "the reward of unbroken enrolment is told as an amount, and living through it would need the years that earned it"
 USED_UP = "a limit that is used up before the case begins would need bills the case does not tell"
 ONE_CODE = "a code names one chosen giver, the case has several"
 AWAY = {"long_term": "310000", "referral": "440100", "emergency": "330100", "other": "510100", "unfiled": "650100"}

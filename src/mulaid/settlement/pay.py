@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
@@ -27,6 +27,7 @@ from mulaid.policy.facts import Facts, Giver, Portion, Wallet
 from mulaid.policy.pack import Library, Pack
 from mulaid.policy.rules import pooling_area
 from mulaid.refusal import Refusal
+from mulaid.settlement.earned import reward
 from mulaid.settlement.visit import SQL, Institution, SplitLine, store_lines
 
 Key = tuple[int, str, str, str]
@@ -218,7 +219,10 @@ def gather(tx: Tx, bill: Bill, key: Key | None, *, nonce: str | None = None, loc
         return Gathered(kept.find(tx, *key))
     givers, guards = _givers(bill, found)
     wallets, held = _wallets(bill, found)
-    return Gathered(None, found, _facts(bill, found, givers, wallets), guards | held)
+    facts = _facts(bill, found, givers, wallets)
+    if earns := reward(tx, bill.library, bill.person, facts, int(found.year)):
+        facts = replace(facts, reward=earns)
+    return Gathered(None, found, facts, guards | held)
 
 
 def _found(tx: Tx, bill: Bill, key: Key | None, lock: bool, begins: str) -> Found:

@@ -10,6 +10,19 @@ select * from settlement where book = %(book)s and id = %(id)s for update
 -- The settlement has its refund.
 update settlement set refunded_by = %(refund)s where book = %(book)s and id = %(id)s and refunded_by is null and refunds is null
 
+-- past_years --
+-- The insured years since the first as a resident and before one: whether insured as a resident for some of it, and what all funds paid.
+select g.year::integer as year,
+       exists (select 1 from enrolment e
+                where e.book = %(book)s and e.person = %(person)s and e.scheme = '390' and e.status in ('normal', 'lapsed_waiting')
+                  and e.valid_from < make_date(g.year + 1, %(month)s, %(day)s)
+                  and (e.valid_to is null or e.valid_to >= make_date(g.year, %(month)s, %(day)s))) as insured,
+       coalesce(y.fund + y.supplement + y.inpatient_fund + y.disease_fund + y.serious, 0) as funds, coalesce(y.serious, 0) as serious
+from generate_series((select min(extract(year from f.valid_from))::integer from enrolment f
+                       where f.book = %(book)s and f.person = %(person)s and f.scheme = '390'), %(year)s - 1) as g(year)
+left join insured_year y on y.book = %(book)s and y.person = %(person)s and y.year = g.year
+order by g.year
+
 -- add_refund --
 -- A refund is a settlement of its own, all amounts negative.
 insert into settlement (book, id, visit, person, institution, infno, msgid, batch, service_date, year, business_date, settled_at,

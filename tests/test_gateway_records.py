@@ -151,7 +151,8 @@ def test_a_filing_under_another_insurance_is_refused(town: City) -> None:
 def test_an_accident_is_on_record_and_nobody_reads_it_in_the_database(town: City) -> None:
     psn_no = town.enrols("clumsy").number
     data = {"psn_no": psn_no, "trum_time": "2026-03-01 08:00:00", "trum_rea": "骑车摔倒", "tel": "13811112222"}
-    assert asks(town, "2507", {"data": data})["result"]["trt_dcla_detl_sn"].startswith("R")
+    number = asks(town, "2507", {"data": data})["result"]["trt_dcla_detl_sn"]
+    assert number.startswith("R")
     told_no(town, "2507", {"data": data}, "records.exists")
     rows = town.run(lambda tx: tx.all("select body::text, subject, sealed from exchange_record where kind = 'accident'"))
     for row in rows:
@@ -159,6 +160,13 @@ def test_an_accident_is_on_record_and_nobody_reads_it_in_the_database(town: City
         assert "13811112222" not in row["body"]
         assert psn_no not in row["subject"]
         assert row["sealed"] is not None
+    withdrawn = {"data": {"trt_dcla_detl_sn": number, "psn_no": psn_no, "memo": "填错了"}}
+    told_no(town, "2506", {"data": {**withdrawn["data"], "psn_no": town.enrols("bystander").number}}, "records.other_person")
+    told_no(town, "2506", withdrawn, "records.other_institution", at="H2")
+    asks(town, "2506", withdrawn)
+    told_no(town, "2502", withdrawn, "records.cancelled")
+    again = asks(town, "2507", {"data": data})["result"]["trt_dcla_detl_sn"]
+    asks(town, "2504", {"data": {**withdrawn["data"], "trt_dcla_detl_sn": again}})
 
 
 def test_the_same_message_twice_is_one_filing(town: City) -> None:

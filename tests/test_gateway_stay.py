@@ -302,3 +302,22 @@ def test_chronic_medicines_and_sums_of_other_years(town: City) -> None:
     assert {row["cum"] for row in past} == {Decimal("0.00")}
     assert {(row["year"], row["cum_ym"]) for row in past} == {("2025", "202512")}
     told_no(town, "5206", {"data": {"psn_no": place["psn_no"], "cum_ym": "202513"}}, "interface.bad_date")
+
+
+def test_a_year_is_the_medical_year_of_the_area(town: City) -> None:
+    """In Shanghai a year begins in July: a bill of March belongs to the year named after the July before."""
+    ref = town.enrols("shanghai", "100.00", region="310000")
+    paid = town.pays("shanghai", [("A", "30.00")])
+    found = asks(town, "5203", {"data": {"psn_no": ref.number, "setl_id": paid["setl_id"]}})["setlinfo"]
+    assert found["year"] == "2025"
+
+    def sums(**asked: str) -> tuple[set[str], set[str], Decimal]:
+        rows = asks(town, "5206", {"data": {"psn_no": ref.number, **asked}})["cuminfo"]
+        total = next(row["cum"] for row in rows if row["cum_type_code"] == "F0000")
+        return {row["year"] for row in rows}, {row["cum_ym"] for row in rows}, total
+
+    for asked in ({}, {"cum_ym": "2025"}, {"cum_ym": "202603"}):
+        assert sums(**asked) == ({"2025"}, {"202603"}, Decimal("30.00"))
+    assert sums(cum_ym="202507") == ({"2025"}, {"202507"}, Decimal("30.00"))
+    assert sums(cum_ym="202506") == ({"2024"}, {"202506"}, Decimal("0.00"))
+    assert sums(cum_ym="2024") == ({"2024"}, {"202506"}, Decimal("0.00"))

@@ -286,7 +286,7 @@ def queried(row: Row, answer: Mapping[str, Any], institution: Institution, opene
         "begndate": row["service_date"],
         "enddate": row["service_date"],
         "refd_setl_flag": "1" if refund or row["refunded_by"] is not None else "0",
-        "year": str(row["service_date"].year),
+        "year": str(row["year"]),
         "dise_codg": "",
         "dise_name": "",
         "invono": "",

@@ -115,10 +115,10 @@ def replace(tx: Tx, institution: Institution, report: Report) -> Record:
     return keep(tx, institution, report)
 
 
-def find(tx: Tx, kind: str, ref: UUID) -> Record:
-    """A report by its id; refuses one that is not, is of another kind, or was cancelled."""
+def find(tx: Tx, kinds: tuple[str, ...], ref: UUID) -> Record:
+    """A report of one of these kinds by its id; refuses one that is not, is of another kind, or was cancelled."""
     row = tx.one(SQL.record, book=refs.book_of(ref), id=ref)
-    if row is None or row["kind"] != kind:
+    if row is None or row["kind"] not in kinds:
         raise Refusal("records.unknown")
     if row["cancelled_at"] is not None:
         raise Refusal("records.cancelled")

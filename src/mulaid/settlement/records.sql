@@ -112,9 +112,9 @@ select in_policy + inpatient_in_policy as in_policy, fund + inpatient_fund as fu
 from insured_year where book = %(book)s and person = %(person)s and year = %(year)s
 
 -- visits_of_year --
--- How often a person was settled for in a year, and for how much, refunds taken off.
+-- How often a person was settled for in a medical year, and for how much, refunds taken off.
 select count(*) filter (where refunds is null) - count(*) filter (where refunds is not null) as count, coalesce(sum(total), 0)::bigint as total
-from settlement where book = %(book)s and person = %(person)s and service_date between %(first)s and %(last)s
+from settlement where book = %(book)s and person = %(person)s and year = %(year)s
 
 -- correct_stay --
 -- What a stay is for, as the hospital says now.

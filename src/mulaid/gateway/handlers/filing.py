@@ -124,11 +124,14 @@ file_accident = _filed(ACCIDENT, "data", lambda data: data["trum_time"].isoforma
 
 
 def cancel_filing(call: Call) -> str:
-    """2502, 2504, 2506: a filing is withdrawn by the number it was given."""
+    """2502, 2504, 2506: a filing is withdrawn by the number it was given.
+
+    Each of them withdraws an accident too: the interface has no message for it, and the number says what it is.
+    """
     data = call.input["data"]
 
     def work(tx: Tx) -> None:
-        found = records.find(tx, CANCELS[call.infno], refs.parse(RECORD, data["trt_dcla_detl_sn"]))
+        found = records.find(tx, (CANCELS[call.infno], ACCIDENT), refs.parse(RECORD, data["trt_dcla_detl_sn"]))
         records.cancel(tx, found, call.institution, person_of(data))
         _undo(tx, found, person_of(data))
 

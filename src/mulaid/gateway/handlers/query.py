@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from mulaid import audit, commands, refs
-from mulaid.calendar import business_date
+from mulaid.calendar import business_date, year_start
 from mulaid.db import Row, Tx
 from mulaid.gateway import answers
 from mulaid.gateway.dialect import Amount
@@ -210,14 +210,15 @@ def cumulative(call: Call) -> str:
     today = business_date(call.at)
     if asked and not re.fullmatch(r"(19|20)[0-9]{2}(0[1-9]|1[0-2])?", asked, re.ASCII):
         raise Refusal("interface.bad_date", place="查询条件", field="cum_ym", meaning="累计年月", given=asked)
-    year = int(asked[:4]) if asked else today.year
-    month = asked if len(asked) == 6 else f"{year}{today.month if year == today.year else 12:02d}"
 
     def read(tx: Tx) -> Any:
+        on = min(today, date(int(asked[:4]), 12, 31)) if asked else today
+        insured = enrolment.enrolled(tx, ref, on)
+        begins = call.library.in_force(insured.region, on)["medical_year_start"]
+        year, month = _medical_year(asked, today, begins)
         row = tx.one(records.SQL.year, book=ref.book, person=ref.id, year=year) or {}
-        first, last = date(year, 1, 1), date(year, 12, 31)
-        seen = tx.one(records.SQL.visits_of_year, book=ref.book, person=ref.id, first=first, last=last) or {}
-        scheme = enrolment.enrolled(tx, ref, min(today, last)).scheme
+        seen = tx.one(records.SQL.visits_of_year, book=ref.book, person=ref.id, year=year) or {}
+        scheme = insured.scheme
         pool = "D390101" if scheme == enrolment.RESIDENTS else "D310101"
         sums = {
             "Q0000": row.get("deductible", 0),
@@ -235,6 +236,15 @@ def cumulative(call: Call) -> str:
         }
 
     return _look(call, ref, read)
+
+
+def _medical_year(asked: str, today: date, begins: tuple[int, int]) -> tuple[int, str]:
+    """The medical year that is asked about (`yyyy`, `yyyymm` or nothing) by the year it begins in, and the month to tell."""
+    if len(asked) == 6:
+        return year_start(date(int(asked[:4]), int(asked[4:]), 1), begins).year, asked
+    year = int(asked) if asked else year_start(today, begins).year
+    last = min(today, date(year + 1, *begins) - timedelta(days=1))
+    return year, f"{last:%Y%m}"
 
 
 # Filings

@@ -133,7 +133,7 @@ def withdraw_clearing(call: Call) -> str:
 
     def work(tx: Tx) -> None:
         number = call.input["data"]["clr_appy_evt_id"]
-        records.cancel(tx, records.find(tx, reconcile.CLEARING, refs.parse(RECORD, number)), call.institution)
+        records.cancel(tx, records.find(tx, (reconcile.CLEARING,), refs.parse(RECORD, number)), call.institution)
 
     return call.command(work)
 

@@ -98,7 +98,7 @@ def keep(tx: Tx, institution: Institution, report: Report) -> Record:
     tx.subject = ref
     if report.person:
         audit.write(tx, book, f"report_{report.kind}", report.person.id, purpose=report.kind)
-    return find(tx, report.kind, ref)
+    return find(tx, (report.kind,), ref)
 
 
 def check_period(begins: date | None, ends: date | None) -> None:

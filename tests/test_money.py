@@ -155,6 +155,8 @@ def test_references_sort_as_they_were_made(one: int, other: int, at: datetime, l
 def test_references_of_one_millisecond_differ() -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     assert len({refs.mint(7, at) for _ in range(5000)}) == 5000
+    row = [refs.mint(7, at) for _ in range(5000)]
+    assert row == sorted(row), "of one moment and book the later one is the greater"
 
 
 @pytest.mark.parametrize("book", [0, -1, refs.LARGEST_BOOK + 1])

@@ -60,7 +60,10 @@ def test_what_must_not_happen_is_noticed() -> None:
     assert sum(watch.wrong.values()) == 2
 
 
-@pytest.mark.parametrize(("minutes", "institutions", "rate"), [(0, 50, 60), (-1, 50, 60), (1, 3, 60), (1, 50, 0)])
+@pytest.mark.parametrize(
+    ("minutes", "institutions", "rate"),
+    [(0, 50, 60), (-1, 50, 60), (1, 3, 60), (1, 50, 0), (float("nan"), 50, 60), (1, 50, float("inf"))],
+)
 def test_a_run_without_time_rate_or_institutions_is_not_begun(minutes: float, institutions: int, rate: float) -> None:
     said: list[str] = []
     assert traffic.run(said.append, minutes=minutes, institutions=institutions, rate=rate, families=50, report=None) == 2

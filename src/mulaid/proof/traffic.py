@@ -44,6 +44,7 @@ Say = Callable[[str], None]
 BY = Actor("traffic", "proof")
 REGIONS = ("420100", "110000", "330100", "440300", "610100")
 SLOW_SECONDS = 1.0
+MOST_MINUTES, MOST_A_SECOND = 24 * 60, 10_000
 AT_ONCE = 48
 EVERY_SECONDS = 10.0
 TRANSPORTS = (("mulaid1", "mulaid1"), ("csb", "csb"), ("tif", "tif"), ("open", "national"))
@@ -338,8 +339,9 @@ def run(say: Say, *, minutes: float, institutions: int, rate: float, families: i
 
     The exit code is 1 when an answer, an institution's sums or the books were wrong; slowness is told, not judged.
     """
-    if min(institutions, families) < len(REGIONS) * 2 or minutes <= 0 or rate <= 0:
-        say(f"at least {len(REGIONS) * 2} institutions and families, some time and some rate are needed")
+    if min(institutions, families) < len(REGIONS) * 2 or not 0 < minutes <= MOST_MINUTES or not 0 < rate <= MOST_A_SECOND:
+        least = len(REGIONS) * 2
+        say(f"at least {least} institutions and families, at most a day and {MOST_A_SECOND} messages a second")
         return 2
     with bench.scratch("test") as place, bench.served(place) as door:
         db, watch = Database(place.url, place.keys, size=8), Watch()

@@ -164,6 +164,31 @@ def _connected(known: Any, tx: Any, arguments: argparse.Namespace) -> list[str]:
     return told
 
 
+def catalogue_load(arguments: argparse.Namespace) -> int:
+    """load lists that institutions download (1303, 1307 and their kin) from a CSV file, all of it or nothing"""
+    from mulaid import commands
+    from mulaid.db import Actor, Database
+    from mulaid.serve import installation
+    from mulaid.settlement import listing
+
+    version = arguments.version or business_date(wall_clock())
+    try:
+        with arguments.file.open(encoding="utf-8", newline="") as lines:
+            entries = listing.read(lines)
+        with installation(from_environment(), lambda text: None) as installed:
+            db = Database(installed.url, installed.keys, size=1)
+            try:
+                by = Actor("operator", "cli")
+                came = commands.alone(db, lambda tx: listing.load(tx, entries, version), at=wall_clock(), by=by)
+            finally:
+                db.close()
+    except listing.ListingTrouble as trouble:
+        sys.stderr.write(f"mulaid: {arguments.file} is not loaded\n{trouble}\n")
+        return 2
+    say(f"version {version}: {came.new} new, {came.changed} changed, {came.same} as before")
+    return 0
+
+
 def verify(arguments: argparse.Namespace) -> int:
     """check that books, statements and decisions agree; exit code 1 when something is wrong"""
     from mulaid.db import Actor, Database
@@ -473,6 +498,12 @@ def _for_everybody(commands: Places) -> None:
     connecting.add_argument("--profile", default="mulaid1")
     connecting.add_argument("--public-key", default="", metavar="HEX", help="SM2, 128 digits")
     connecting.add_argument("--operators", default="", metavar="A,B", help="only these may act")
+    lists = commands.add_parser("catalogue", help="lists that institutions download").add_subparsers(
+        dest="catalogue", required=True, metavar="COMMAND"
+    )
+    loading = add(lists, "load", catalogue_load)
+    loading.add_argument("file", type=Path, metavar="FILE", help="CSV with the columns list,code,name,valid_from,valid_to")
+    loading.add_argument("--version", type=date.fromisoformat, metavar="YYYY-MM-DD", help="default: today")
     add(commands, "verify", verify).add_argument("--json", action="store_true")
     crediting = add(commands, "credit", credit)
     crediting.add_argument("--month", metavar="YYYY-MM", help="default: the present month")

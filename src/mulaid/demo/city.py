@@ -29,12 +29,14 @@ from mulaid.people.face import Assurance
 from mulaid.people.identity import make_resident_id
 from mulaid.policy.explain import LEVELS, RELATIONS
 from mulaid.policy.pack import Library, library
+from mulaid.settlement import listing
 
 SQL = Statements("mulaid.demo", "city.sql")
 BY = Actor("demo", "demo")
 TEST_AREA = "100000"
 ENROLLED_SINCE = date(2020, 1, 1)
 LISTED_SINCE = date(2000, 1, 1)
+LISTS_OF = date(2024, 1, 1)
 WAGE_BASE = "8000"
 """The month's contribution base of made-up employees, in yuan, so that the monthly credit has something to share."""
 SCHEMES = {"active": enrolment.EMPLOYEES, "retired": enrolment.EMPLOYEES, "resident": enrolment.RESIDENTS}
@@ -283,6 +285,8 @@ def populate(tx: Tx, city: City, packs: Library) -> list[UUID]:
         add_place(tx, place)
     for item in city.items.values():
         add_item(tx, item)
+    lists = resources.files("mulaid.demo").joinpath("lists.csv").read_text("utf-8")
+    listing.load(tx, listing.read(lists.splitlines()), LISTS_OF)
     refs = {person.key: settle_in(tx, person) for home in city.households for person in home.people}
     for given in city.authorisations:
         giver, receiver = refs[given.giver], refs[given.receiver]

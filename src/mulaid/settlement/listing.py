@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from mulaid.db import Row, Tx
-from mulaid.settlement.records import SQL
+from mulaid.db import Row, Statements, Tx
 
+SQL = Statements("mulaid.settlement", "listing.sql")
 COLUMNS = ("list", "code", "name", "valid_from", "valid_to")
 LISTS = frozenset({"1303", "1304", "1307", "1308", "1309", "1310", "1311", "1313", "1314", "1315", "1320", "1321"})
 """The downloads that are kept as lists; 1301, 1302, 1305 and 1306 come of the catalogue that bills are split by."""

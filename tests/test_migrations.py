@@ -47,6 +47,7 @@ WITHOUT_BOOK = {
     "person_by_document": "directory: keyed by the blind index of a document, says which book",
     "openid": "directory: keyed by the blind index of a host app's id, says which book",
     "code": "directory: keyed by the keyed hash of a code, says which book",
+    "paper_card_of": "directory: keyed by the keyed hash of a printed card, says which book",
     "visit_token": "directory: keyed by the hash of a token, says which book",
     "institution": "reference: the designated institutions, copied to every node",
     "client": "reference: their connections",

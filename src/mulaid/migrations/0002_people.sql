@@ -169,6 +169,30 @@ create table code (
 );
 create index code_by_presenter on code (presenter, person) where used_at is null and revoked_at is null;
 
+-- The printed card of somebody without a phone, at most one a person; only its keyed hash is kept. It shows whom the paper is about
+-- and no more, so a day's spending by it is capped: `day_used` counts while `day` is today, gross, and goes on with a new card.
+create table paper_card (
+    book        integer     not null,
+    person      uuid        not null,
+    hash        bytea       not null,
+    issued_by   uuid        not null,
+    bond        uuid,
+    issued_at   timestamptz not null,
+    expires_at  timestamptz not null,
+    revoked_at  timestamptz,
+    day         date,
+    day_used    bigint      not null default 0 check (day_used >= 0),
+    primary key (book, person),
+    check ((bond is null) = (issued_by = person))
+);
+
+-- Directory: whose card a hash is.
+create table paper_card_of (
+    hash   bytea   not null primary key,
+    book   integer not null,
+    person uuid    not null
+);
+
 -- Directory: visit tokens, what a decoded code becomes at one institution. A claim to have met the person, not leave to pay.
 create table visit_token (
     hash         bytea       not null primary key,
@@ -181,6 +205,7 @@ create table visit_token (
     bond         uuid,
     bond_version integer,
     chosen       uuid,
+    card         boolean     not null default false,  -- a printed card was shown; `code` is its hash
     issued_at    timestamptz not null,
     expires_at   timestamptz not null
 );

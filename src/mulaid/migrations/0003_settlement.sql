@@ -70,6 +70,7 @@ create table visit (
     disease     text        not null default '',
     presenter   uuid,
     chosen      uuid,
+    card        bytea,  -- the printed card it was registered with
     info        json,
     opened_at   timestamptz not null,
     cancelled_at timestamptz,

@@ -40,7 +40,8 @@ create function settlement_gather(
     out self_paid bigint, out serious bigint, out stay_in_policy bigint,
     out deducted boolean, out year_version bigint, out own_no bigint, out current_no bigint,
     out name bytea, out document bytea, out document_kind text, out gender text, out nation text, out born date,
-    out insutype text, out psn_type text, out med_type text, out presenter uuid, out visit_version integer, out use text, out disease text)
+    out insutype text, out psn_type text, out med_type text, out presenter uuid, out visit_version integer, out use text, out disease text,
+    out card bytea, out card_used bigint)
     language plpgsql
 as $$
 declare
@@ -54,7 +55,7 @@ begin
     end if;
     service_date := p_on;
     if p_visit is not null then
-        select x.person, x.institution, x.cancelled_at, x.begun_on, x.ended_on, x.version, x.presenter, x.chosen, x.med_type, x.use, x.disease,
+        select x.person, x.institution, x.cancelled_at, x.begun_on, x.ended_on, x.version, x.presenter, x.chosen, x.med_type, x.use, x.disease, x.card,
                (select s.id from mulaid.settlement s where s.book = p_book and s.visit = p_visit and s.batch = p_batch
                    and s.refunds is null and s.refunded_by is null) as live,
                (select string_agg(concat(f.tag, '|', f.a, '|', f.b, '|', f.c, '|', f.d), E'\n' order by f.tag)
@@ -78,6 +79,7 @@ begin
                and least(e.valid_to, x.died_on, service_date) >= v.begun_on;
         end if;
         presenter := v.presenter; chosen := v.chosen; med_type := v.med_type; visit_version := v.version; use := v.use; disease := v.disease;
+        card := v.card;
         portions := v.lines;
     end if;
     if p_token is not null then
@@ -90,6 +92,8 @@ begin
             if not found then problem := 'credential.bond_ended'; return; end if;
         end if;
         presenter := t.presenter; chosen := coalesce(t.chosen, chosen);
+        -- A code that is shown at the till frees a visit from the card it was registered with.
+        card := case when t.card then t.code end;
     end if;
     -- A year is named after the calendar year it begins in; the caller says on which month and day (`mm-dd`) it does.
     year := extract(year from service_date) - case when to_char(service_date, 'MM-DD') < p_year_begins then 1 else 0 end;
@@ -109,6 +113,13 @@ begin
         loop
             perform 1 from mulaid.purse x where x.book = g.book and x.holder = g.holder and x.kind = g.kind for update;
         end loop;
+    end if;
+    if card is not null then
+        select case when c.day = today then c.day_used else 0 end into card_used from mulaid.paper_card c
+         where c.book = p_book and c.person = p_person and c.hash = card and c.revoked_at is null and c.expires_at > p_at
+           and (c.bond is null or exists (select 1 from mulaid.family_bond b where b.book = c.book and b.id = c.bond and b.ended_at is null))
+           and exists (select 1 from mulaid.credential k where k.book = c.book and k.person = c.person and k.frozen_at is null);
+        if not found then problem := 'credential.card_ended'; return; end if;
     end if;
     select x.name, x.document, x.document_kind, x.gender, x.nation, x.born,
            e.scheme, e.psn_type, e.region, e.base,
@@ -218,7 +229,8 @@ create function settlement_record(
     p_draw_books integer[], p_draw_holders uuid[], p_draw_kinds smallint[], p_draw_fens bigint[], p_draw_keeps bigint[],
     p_draw_nos bigint[], p_draw_thaws bigint[], p_draw_causes text[], p_draw_journals uuid[],
     p_aids uuid[], p_aid_versions integer[], p_aid_fens bigint[], p_seat uuid, p_seat_version integer,
-    p_wallets uuid[], p_wallet_versions integer[], p_wallet_fens bigint[], p_wallet_draws uuid[], p_wallet_journals uuid[]) returns text
+    p_wallets uuid[], p_wallet_versions integer[], p_wallet_fens bigint[], p_wallet_draws uuid[], p_wallet_journals uuid[],
+    p_card bytea, p_card_fen bigint, p_card_cap bigint) returns text
     language plpgsql
 as $$
 declare
@@ -229,8 +241,8 @@ begin
     values (p_home, p_door, p_caller, p_key, p_hash, p_answer, false, p_id, p_nonce, p_at) on conflict do nothing;
     if not found then return 'known'; end if;
     if p_new_visit then
-        insert into mulaid.visit (book, id, person, institution, use, number, begun_on, insutype, med_type, presenter, opened_at)
-        values (p_book, p_visit, p_person, p_institution, 'pharmacy', p_number, p_on, p_insutype, p_med_type, p_presenter, p_at);
+        insert into mulaid.visit (book, id, person, institution, use, number, begun_on, insutype, med_type, presenter, card, opened_at)
+        values (p_book, p_visit, p_person, p_institution, 'pharmacy', p_number, p_on, p_insutype, p_med_type, p_presenter, p_card, p_at);
     else
         perform 1 from mulaid.visit v where v.book = p_book and v.id = p_visit and v.version = p_visit_version and v.cancelled_at is null for share;
         if not found then raise exception 'visit' using errcode = 'ML001'; end if;
@@ -284,6 +296,13 @@ begin
            and (a.year_cap is null or case when a.year = extract(year from p_day) then a.year_used else 0 end + d.fen <= a.year_cap);
         get diagnostics held = row_count;
         if held <> cardinality(p_aids) then raise exception 'aid' using errcode = 'ML001'; end if;
+    end if;
+    if p_card is not null then
+        update mulaid.paper_card c
+           set day = p_day, day_used = case when c.day = p_day then c.day_used else 0 end + p_card_fen
+         where c.book = p_book and c.person = p_person and c.hash = p_card and c.revoked_at is null
+           and (p_card_fen = 0 or case when c.day = p_day then c.day_used else 0 end + p_card_fen <= p_card_cap);
+        if not found then raise exception 'card' using errcode = 'ML001'; end if;
     end if;
     if p_seat is not null then
         perform 1 from mulaid.household_member m

@@ -30,6 +30,7 @@ grant update (refunded_by) on mulaid.settlement to mulaid_gateway, mulaid_worker
 grant update (version, cancelled_at, ended_on, disease, info, med_type) on mulaid.visit to mulaid_gateway;
 grant update (fen) on mulaid.returned to mulaid_gateway, mulaid_worker;
 grant update (used_at, used_by) on mulaid.code to mulaid_gateway;
+grant update (day, day_used) on mulaid.paper_card to mulaid_gateway;
 grant update (ended_at) on mulaid.sign_in to mulaid_gateway;
 grant delete on mulaid.fee_line to mulaid_gateway;
 grant delete on mulaid.nonce to mulaid_worker;
@@ -46,6 +47,8 @@ grant delete on mulaid.exchange_file to mulaid_worker;
 
 grant insert on mulaid.code, mulaid.pack to mulaid_web;
 grant update (revoked_at) on mulaid.code to mulaid_web;
+grant insert on mulaid.paper_card, mulaid.paper_card_of to mulaid_web;
+grant update (hash, issued_by, bond, issued_at, expires_at, revoked_at) on mulaid.paper_card to mulaid_web;
 grant insert on mulaid.web_session, mulaid.openid to mulaid_web;
 grant update on mulaid.openid to mulaid_web;
 grant update (seen_at, confirmed_at, ended_at, assurance) on mulaid.web_session to mulaid_web;

@@ -51,6 +51,7 @@ class Holder:
     ref: PersonRef
     presenter: UUID
     chosen: UUID | None
+    card: bytes | None = None
 
 
 def new_digits(scheme: str) -> str:
@@ -59,9 +60,9 @@ def new_digits(scheme: str) -> str:
     return body + f"{98 - int(body + '00') % 97:02d}"
 
 
-def well_formed(digits: str) -> bool:
-    """Whether a text can be a code at all; a typing guard, no security."""
-    return re.fullmatch(r"9[09][0-9]{26}", digits, re.ASCII) is not None and int(digits) % 97 == 1
+def well_formed(digits: str, schemes: tuple[str, ...] = (LIVE, SANDBOX)) -> bool:
+    """Whether a text can be a code of these schemes at all; a typing guard, no security."""
+    return re.fullmatch(r"[0-9]{28}", digits, re.ASCII) is not None and digits[:2] in schemes and int(digits) % 97 == 1
 
 
 def issue(
@@ -87,8 +88,8 @@ def issue(
         bond = family.usable(tx, member, presenter)
         if bond["assurance"] == "sandbox" and not sandbox:
             raise Refusal("credential.sandbox_bond")
-        _thawed(tx, presenter)
-    _active(tx, member)
+        require_thawed(tx, presenter)
+    require_active(tx, member)
     enrolment = enrolled(tx, member, business_date(tx.at))
     seconds = library.in_force(enrolment.region, business_date(tx.at))["credential_code_ttl_seconds"]
     tx.run(SQL.revoke_codes, presenter=presenter.id, person=member.id, at=tx.at)
@@ -145,6 +146,7 @@ def decode(tx: Tx, digits: str, institution: str, operator: str, *, pharmacy: bo
         bond=row["bond"],
         bond_version=row["bond_version"],
         chosen=row["chosen"],
+        card=False,
         at=tx.at,
         expires_at=expires,
     )
@@ -165,8 +167,8 @@ def _read_again(tx: Tx, code: bytes, reader: str, token_secret: str) -> Decoded:
     return Decoded(enrolment.region + token_secret, person(tx, ref), enrolment, row["expires_at"])
 
 
-def holder(tx: Tx, token: str, institution: str) -> Holder:
-    """Whom a token stands for.
+def holder(tx: Tx, token: str, institution: str, *, card: bool = False) -> Holder:
+    """Whom a token stands for; `card` says whether that of a printed card will do, which proves little.
 
     Refuses tokens of other institutions in the same words as unknown ones, expired ones, and those of a bond that has ended.
     """
@@ -175,7 +177,9 @@ def holder(tx: Tx, token: str, institution: str) -> Holder:
         raise Refusal("credential.bad_token")
     if row["expires_at"] <= tx.at:
         raise Refusal("credential.token_expired")
-    return Holder(_ref(tx, row), row["presenter"], row["chosen"])
+    if row["card"] and not card:
+        raise Refusal("credential.card_not_enough")
+    return Holder(_ref(tx, row), row["presenter"], row["chosen"], row["code"] if row["card"] else None)
 
 
 def _ref(tx: Tx, row: Row) -> PersonRef:
@@ -184,11 +188,12 @@ def _ref(tx: Tx, row: Row) -> PersonRef:
     if bond is not None and tx.one(SQL.bond_lives, book=row["book"], id=bond, version=row["bond_version"]) is None:
         raise Refusal("credential.bond_ended")
     ref = PersonRef(row["book"], row["person"])
-    _active(tx, ref)
+    require_active(tx, ref)
     return ref
 
 
-def _active(tx: Tx, member: PersonRef) -> None:
+def require_active(tx: Tx, member: PersonRef) -> None:
+    """Refuses credential.not_active and credential.frozen."""
     row = tx.one(SQL.credential, book=member.book, person=member.id)
     if row is None:
         raise Refusal("credential.not_active")
@@ -196,7 +201,7 @@ def _active(tx: Tx, member: PersonRef) -> None:
         raise Refusal("credential.frozen")
 
 
-def _thawed(tx: Tx, presenter: PersonRef) -> None:
+def require_thawed(tx: Tx, presenter: PersonRef) -> None:
     """Whoever shows another's code need not have an active credential, but not a frozen one either: the phone may be stolen."""
     row = tx.one(SQL.credential, book=presenter.book, person=presenter.id)
     if row is not None and row["frozen_at"] is not None:

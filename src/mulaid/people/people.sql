@@ -90,13 +90,13 @@ select used_at, used_by, revoked_at, expires_at from code where hash = %(hash)s
 
 -- add_token --
 -- What a code became at one institution.
-insert into visit_token (hash, code, institution, operator, book, person, presenter, bond, bond_version, chosen, issued_at, expires_at)
+insert into visit_token (hash, code, institution, operator, book, person, presenter, bond, bond_version, chosen, card, issued_at, expires_at)
 values (%(hash)s, %(code)s, %(institution)s, %(operator)s, %(book)s, %(person)s, %(presenter)s, %(bond)s, %(bond_version)s, %(chosen)s,
-        %(at)s, %(expires_at)s)
+        %(card)s, %(at)s, %(expires_at)s)
 
 -- token --
 -- A visit token.
-select institution, operator, book, person, presenter, bond, bond_version, chosen, issued_at, expires_at from visit_token where hash = %(hash)s
+select code, institution, operator, book, person, presenter, bond, bond_version, chosen, card, issued_at, expires_at from visit_token where hash = %(hash)s
 
 -- say --
 -- A message told to a person.
@@ -110,3 +110,28 @@ select book, person, bond, bond_version, expires_at from visit_token where code 
 -- credential --
 -- A person's credential.
 select activated_at, activator, way, assurance, frozen_at, frozen_why, frozen_by from credential where book = %(book)s and person = %(person)s
+
+-- issue_card --
+-- A person's printed card; a new one takes the place of the one before, and what was spent today still counts.
+insert into paper_card (book, person, hash, issued_by, bond, issued_at, expires_at)
+values (%(book)s, %(person)s, %(hash)s, %(issued_by)s, %(bond)s, %(at)s, %(expires_at)s)
+on conflict (book, person) do update set hash = excluded.hash, issued_by = excluded.issued_by, bond = excluded.bond,
+    issued_at = excluded.issued_at, expires_at = excluded.expires_at, revoked_at = null
+
+-- point_card --
+-- The directory entry of a card.
+insert into paper_card_of (hash, book, person) values (%(hash)s, %(book)s, %(person)s)
+
+-- card_by_hash --
+-- Whose card it is.
+select book, person from paper_card_of where hash = %(hash)s
+
+-- card --
+-- A person's newest card, and whether the family account it was printed through still stands.
+select c.hash, c.issued_by, c.issued_at, c.expires_at, c.revoked_at,
+    c.bond is null or exists (select 1 from family_bond b where b.book = c.book and b.id = c.bond and b.ended_at is null) as bound
+from paper_card c where c.book = %(book)s and c.person = %(person)s
+
+-- revoke_card --
+-- The card is worth nothing from now on; once.
+update paper_card set revoked_at = %(at)s where book = %(book)s and person = %(person)s and revoked_at is null and expires_at > %(at)s

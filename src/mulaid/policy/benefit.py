@@ -84,7 +84,8 @@ def benefit(pack: Pack, facts: Facts, own_usable: bool, trace: Trace) -> Benefit
     else:
         current = 0
         if own_usable and pack["split_current_and_prior_account"]:
-            current = min(facts.current_year, covered)
+            left = rules.card_left(pack, facts)
+            current = min(facts.current_year, covered, covered if left is None else left)
             if current:
                 trace.add("current_year", current, "split_current_and_prior_account", left=facts.current_year - current)
         chosen = rules.ratio_at(pack["chronic_ratio"], classes, facts.level) if facts.disease else None

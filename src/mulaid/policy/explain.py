@@ -57,6 +57,7 @@ REASONS = {
     "no_balance": "{giver}的账户没有余额",
     "limit_givers": "一次结算能用的付款家人已满",
     "own_balance_left": "自己的账户还有余额，不能用家人的",
+    "paper_card": "凭打印的就医卡只能用本人自己的账户，不能用家人的",
     "not_pooled_here": "就医人的参保地现在不从家庭共济账户扣钱",
 }
 FILINGS = {
@@ -210,6 +211,14 @@ def _personal(step: Step, _: Mapping[str, Pack]) -> str:
     return f"剩下由个人承担 {yuan(step.fen)} 元"
 
 
+def _card(step: Step, packs: Mapping[str, Pack]) -> str:
+    cap = yuan(packs[step.region]["card_daily_cap"])
+    return (
+        f"这次凭打印的就医卡，一天最多扣本人的账户 {cap} 元，"
+        f"今天此前已用 {yuan(step.detail['used'])} 元，这次最多还能用 {yuan(step.detail['left'])} 元"
+    )
+
+
 def _own(step: Step, _: Mapping[str, Pack]) -> str:
     if not step.fen:
         frozen = step.detail.get("frozen")
@@ -284,6 +293,7 @@ SENTENCES = {
     "serious": _serious,
     "not_from_accounts": _not_from_accounts,
     "personal": _personal,
+    "card": _card,
     "own": _own,
     "aid": _aid,
     "giver_passed": _giver_passed,

@@ -121,7 +121,8 @@ class Facts:
     in-catalogue burden of every bill after the pooled fund and its supplement but before serious-illness money; `serious`, that
     money; `disease_deductible` and `disease_fund` of visits for the disease. `reward` is what unbroken enrolment adds to the
     serious-illness cap. A stay in hospital may be billed in parts: `stay_in_policy` is what its earlier bills counted; then
-    `year.deducted_here_today` is true and `admissions` counts the stay itself.
+    `year.deducted_here_today` is true and `admissions` counts the stay itself. `card_used` is what was spent today by the
+    printed card that this bill is paid with, None without one.
     """
 
     on: date
@@ -149,6 +150,7 @@ class Facts:
     disease_fund: int = 0
     stay_in_policy: int = 0
     reward: int = 0
+    card_used: int | None = None
 
     @property
     def total(self) -> int:
@@ -252,6 +254,7 @@ _SELDOM_OF_FACTS: tuple[tuple[str, Any], ...] = (
     ("disease_fund", 0),
     ("stay_in_policy", 0),
     ("reward", 0),
+    ("card_used", None),
 )
 
 

@@ -438,6 +438,7 @@ PARAMETERS: Mapping[str, Kind] = {
     "mutual_aid_filing_mode": Kind("word", _word("instant_promise", "review", "counter")),
     "mutual_aid_valid_period": Kind("word", _word("open_ended", "dated")),
     "credential_code_ttl_seconds": Kind("seconds", _count(30, 120)),
+    "card_daily_cap": Kind("money", _money_to(1_000), 0),
     "face_check_min_age_years": Kind("count", _count(0, 18)),
     "guardian_consent_below_age_years": Kind("count", _count(14, 14)),
     "adult_age_years": Kind("count", _count(18, 18)),

@@ -156,12 +156,22 @@ def not_from_accounts(pack: Pack, portion: Portion) -> tuple[Fen, str]:
     return 0, ""
 
 
+def card_left(pack: Pack, facts: Facts) -> Fen | None:
+    """What a printed card may still spend today of the person's own account, None without a card."""
+    return None if facts.card_used is None else max(0, pack["card_daily_cap"] - facts.card_used)
+
+
+CARD_ONLY_OWN = ("paper_card", "card_daily_cap")
+
+
 def barred(own: Pack, theirs: Pack, facts: Facts, giver: Giver) -> tuple[str, str] | None:
     """Why an authorisation cannot be used for this bill: (closed reason, parameter), or None when it can.
 
     `own` is the patient's pack, `theirs` the giver's: what a giver may do is the law of the giver's area.
     """
     on = facts.on.isoformat()
+    if facts.card_used is not None:
+        return CARD_ONLY_OWN
     if facts.patient.status != "normal" and not own["suspended_member_can_receive"]:
         return "member_suspended", "suspended_member_can_receive"
     if giver.paused:
@@ -215,6 +225,8 @@ def _limits(giver: Giver) -> tuple[Fen | None, ...]:
 
 def household_barred(pack: Pack, facts: Facts) -> tuple[str, str] | None:
     """Why the family's pool cannot pay this bill: (closed reason, parameter), or None when it can."""
+    if facts.card_used is not None:
+        return CARD_ONLY_OWN
     if facts.patient.status != "normal" and not pack["suspended_member_can_receive"]:
         return "member_suspended", "suspended_member_can_receive"
     if pack["mutual_aid_mode"] != "pool":
@@ -227,6 +239,8 @@ def household_barred(pack: Pack, facts: Facts) -> tuple[str, str] | None:
 def wallet_barred(pack: Pack, facts: Facts, wallet: Wallet) -> tuple[str, str] | None:
     """Why a frozen quota cannot pay this bill. What its giver may do was asked when it was frozen; `pack` is the patient's."""
     on = facts.on.isoformat()
+    if facts.card_used is not None:
+        return CARD_ONLY_OWN
     if facts.patient.status != "normal":
         # What is in one's own wallet is one's own.
         parameter = "suspended_owner_can_spend_own" if wallet.relation == SELF else "suspended_member_can_receive"

@@ -128,7 +128,11 @@ def decide(packs: Mapping[str, Pack], facts: Facts) -> Decision:
     # What no account may pay stays with the person even where serious-illness insurance pays for what is left of the rest.
     payable = min(personal, max(0, personal - _kept_from_accounts(pack, facts, trace)))
     trace.add("personal", personal)
-    account, household, aid, wallets = _accounts(packs, facts, payable, own_usable, trace)
+    card = rules.card_left(pack, facts)
+    if card is not None:
+        trace.add("card", 0, "card_daily_cap", used=facts.card_used, left=card)
+    most = payable if card is None else min(payable, card - funds.current_year)
+    account, household, aid, wallets = _accounts(packs, facts, payable, most if own_usable else 0, trace)
     parts = (
         funds.pool, funds.supplement, funds.serious, funds.current_year, account, household, *[fen for _, fen in aid],
         *[fen for _, fen in wallets],
@@ -171,14 +175,14 @@ def _kept_from_accounts(pack: Pack, facts: Facts, trace: Trace) -> Fen:
 Paid = tuple[Fen, Fen, tuple[tuple[Giver, Fen], ...], tuple[tuple[Wallet, Fen], ...]]
 
 
-def _accounts(packs: Mapping[str, Pack], facts: Facts, payable: Fen, own_usable: bool, trace: Trace) -> Paid:
-    """Own account, household pool, givers and wallets in the region's order, for as long as something payable is left."""
+def _accounts(packs: Mapping[str, Pack], facts: Facts, payable: Fen, own_most: Fen, trace: Trace) -> Paid:
+    """Own account up to `own_most`, household pool, givers, wallets in the region's order, while something payable is left."""
     pack = packs[facts.patient.region]
     if not facts.use_accounts:
         trace.add("accounts_off", payable)
         return 0, 0, (), ()
     left = max(0, facts.account - facts.frozen)
-    own = min(left, payable) if own_usable else 0
+    own = min(left, own_most)
     if pack["own_account_first"]:
         _tell_own(facts, own, left, trace)
         return (own, *_relatives_pay(packs, facts, payable - own, left - own, trace))

@@ -32,7 +32,7 @@ from mulaid.settlement.visit import SQL, Institution, SplitLine, store_lines
 
 Key = tuple[int, str, str, str]
 COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
-GATHER, RECORD = Call("settlement_gather", 15), Call("settlement_record", 56)
+GATHER, RECORD = Call("settlement_gather", 15), Call("settlement_record", 59)
 ORDER_BY_BALANCE = "balance_desc_name"
 RESIDENT_SERIOUS = "390200"
 OWN_WALLET = "own"
@@ -48,7 +48,8 @@ class Moved(Exception):
 class Bill:
     """What an institution asks to settle. Without a `visit` (pharmacies) it brings its own portions and day.
 
-    `declared` are amounts the institution states, by interface name, to compare with the lines; `token` the visit token shown.
+    `declared` are amounts the institution states, by interface name, to compare with the lines; `token` the visit token shown,
+    `document` the number of the identity document shown with it.
     """
 
     library: Library
@@ -68,6 +69,7 @@ class Bill:
     number: str = ""
     lines: Sequence[SplitLine] = ()
     use: str = ""
+    document: str = ""
 
 
 class Found(NamedTuple):
@@ -130,6 +132,8 @@ class Found(NamedTuple):
     visit_version: str | None
     use: str | None
     disease: str | None
+    card: str | None
+    card_used: str | None
 
 
 class GiverGuard(NamedTuple):
@@ -296,6 +300,7 @@ def _facts(bill: Bill, found: Found, givers: tuple[Giver, ...], wallets: tuple[W
         disease_deductible=int(found.disease_deductible),
         disease_fund=int(found.disease_fund),
         stay_in_policy=int(found.stay_in_policy or 0),
+        card_used=None if found.card_used is None else int(found.card_used),
     )
 
 
@@ -366,11 +371,16 @@ def _wallets(bill: Bill, found: Found) -> tuple[tuple[Wallet, ...], dict[str, Gi
 
 
 def decide(tx: Tx, bill: Bill, gathered: Gathered) -> Settled:
-    """The law's decision on gathered facts. Refuses a bill of nothing, and an insurance type or amounts that disagree."""
+    """The law's decision on gathered facts.
+
+    Refuses a bill of nothing, an insurance type or amounts that disagree, and a printed card without an identity document.
+    """
     facts, found, guards = gathered.facts, gathered.found, gathered.guards
     assert facts is not None and found is not None and guards is not None, "a repeat is not decided again"  # noqa: PT018
     if not facts.total:
         raise Refusal("settlement.nothing_to_settle")
+    if facts.card_used is not None and not bill.document:
+        raise Refusal("credential.card_needs_document")
     patient = _patient(tx, bill.person.id, found)
     if bill.insutype and bill.insutype != patient.insutype:
         raise Refusal("settlement.wrong_insurance", given=bill.insutype, found=patient.insutype)
@@ -474,6 +484,8 @@ def record(
         _array(aid for aid, _, _ in aids), _array(version for _, version, _ in aids), _array(fen for _, _, fen in aids),
         found.household_seat if decision.household else None, found.household_version if decision.household else None,
         *(_array(row[column] for row in wallets) for column in range(5)),
+        found.card, str(decision.account + decision.current_year) if found.card else None,
+        str(settled.packs[settled.facts.patient.region]["card_daily_cap"]) if found.card else None,
     )  # fmt: skip
     try:
         with tx.connection.transaction() if bill.lines else nullcontext():

@@ -109,9 +109,9 @@ where (s.total, s.pool, s.supplement, s.serious, s.current_year, s.account, s.ho
 
 -- open_visit --
 -- A registration.
-insert into visit (book, id, person, institution, use, disease, number, begun_on, insutype, med_type, presenter, chosen, opened_at)
+insert into visit (book, id, person, institution, use, disease, number, begun_on, insutype, med_type, presenter, chosen, card, opened_at)
 values (%(book)s, %(id)s, %(person)s, %(institution)s, %(use)s, %(disease)s, %(number)s, %(begun_on)s, %(insutype)s, %(med_type)s,
-        %(presenter)s, %(chosen)s, %(at)s)
+        %(presenter)s, %(chosen)s, %(card)s, %(at)s)
 
 -- open_stay --
 -- Whether a person lies in this hospital.

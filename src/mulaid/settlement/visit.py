@@ -110,11 +110,12 @@ def open_visit(
     chosen: UUID | None,
     use: str = "outpatient",
     disease: str = "",
+    card: bytes | None = None,
 ) -> UUID:
     """Register a person at an institution, or admit one (use `inpatient`); returns the visit.
 
-    `disease` is the code of a chronic or special disease that the visit is for. Refuses a day without enrolment, one out of
-    range, and an admission while another stay at the same institution is open.
+    `disease` is the code of a chronic or special disease that the visit is for, `card` the printed card that was shown.
+    Refuses a day without enrolment, one out of range, and an admission while another stay at the same institution is open.
     """
     check_day(tx, begun_on)
     check_insurance(enrolled(tx, person, begun_on).scheme, insutype)
@@ -135,6 +136,7 @@ def open_visit(
         med_type=med_type,
         presenter=presenter,
         chosen=chosen,
+        card=card,
         at=tx.at,
     )
     audit.write(tx, person.book, "open_visit", person.id, behalf_of=presenter, purpose=number)

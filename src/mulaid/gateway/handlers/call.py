@@ -125,7 +125,11 @@ def meet(tx: Tx, call: Call, data: Mapping[str, Any]) -> tuple[PersonRef, creden
     if not token and not number:
         raise Refusal("message.certificate_needed")
     if token:
-        holder = credential.holder(tx, token, call.institution.code)
+        holder = credential.holder(tx, token, call.institution.code, card=True)
+        # A printed card may have been found or copied: only who brings the identity card as well is looked up or registered.
+        number = number or data.get("certno", "") if holder.card else number
+        if holder.card and not number:
+            raise Refusal("credential.card_needs_document")
         if number and number.upper() != enrolment.person(tx, holder.ref).number:
             raise Refusal("message.person_differs")
         return holder.ref, holder

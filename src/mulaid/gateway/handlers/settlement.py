@@ -47,6 +47,7 @@ def _outpatient_bill(tx: Tx, call: Call) -> pay.Bill:
         insutype=data.get("insutype", ""),
         med_type=data.get("med_type", ""),
         token=certificate(data)[0],
+        document=certificate(data)[1],
     )
 
 
@@ -70,6 +71,7 @@ def _stay_bill(tx: Tx, call: Call) -> pay.Bill:
         insutype=data.get("insutype", ""),
         med_type=data.get("med_type", ""),
         token=certificate(data)[0],
+        document=certificate(data)[1],
         use="inpatient",
     )
 
@@ -183,6 +185,7 @@ def _pharmacy_bill(tx: Tx, call: Call) -> pay.Bill:
         insutype=data.get("insutype", ""),
         med_type=data.get("med_type", "41"),
         token=token,
+        document=number,
         number=data.get("invono", ""),
     )
 

@@ -42,6 +42,7 @@ def admit(call: Call) -> str:
             med_type=data["med_type"],
             presenter=holder.presenter if holder else None,
             chosen=holder.chosen if holder else None,
+            card=holder.card if holder else None,
             use="inpatient",
             disease=data.get("dise_codg", ""),
         )

@@ -38,6 +38,7 @@ def register(call: Call) -> str:
             med_type=data.get("med_type", ""),
             presenter=holder.presenter if holder else None,
             chosen=holder.chosen if holder else None,
+            card=holder.card if holder else None,
         )
         tx.subject = opened
         return {"data": {"mdtrt_id": refs.show(refs.VISIT, opened), "psn_no": ref.number, "ipt_otp_no": data["ipt_otp_no"]}}

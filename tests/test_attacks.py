@@ -102,6 +102,7 @@ READS = {
     "bind_one": "/bind/{request}",
     "matter": "/matters/{case}",
     "costs": "/costs?who={bond}",
+    "card": "/me/card?who={bond}",
     "costs_export": "/costs/export.csv?who={bond}",
 }
 """Pages about somebody, with another family's key."""
@@ -117,6 +118,7 @@ CHANGES = {
         ("/bind/{request}", {"do": do, "agreed": "0" * 64, "notice": "0" * 64, "sample": "1"})
         for do in ("register", "papers", "face", "confirm", "agree", "counter", "decline", "withdraw")
     ],
+    "card": [("/me/card", {"do": do, "who": "{bond}"}) for do in ("print", "revoke")],
     "matter": [("/matters/{case}", {"do": do, "kind": "id_card"}) for do in ("withdraw", "")],
     "renew": [("/me/renew/{bond}", {"do": do, "agreed": "0" * 64, "notice": "0" * 64}) for do in ("agree", "face", "")],
     "household": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -222,6 +223,18 @@ def test_only_the_hash_is_kept(family_city: City) -> None:
     assert bytes(row["hash"]) == family_city.keys.blind("card", digits)
     uses = family_city.run(lambda tx: family.uses(tx, family_city.people["father"], 5))
     assert [use.act for use in uses] == ["card"]
+
+
+def test_the_bare_decoder_reads_a_card_and_the_mobile_centre_does_not(family_city: City) -> None:
+    digits = prints(family_city, "father")
+    asked = {"data": {"ecQrCode": digits, "orgId": "P1", "operatorId": "001"}, "orgId": "P1", "transType": "ec.query"}
+    told = json.loads(family_city.post(json.dumps(asked).encode(), path="/localQrCodeQuery")[1])
+    assert (told["code"], told["data"]["idNo"][:6]) == (0, "******")
+    paid = buys(family_city, "father", "30.00", told["data"]["ecToken"])
+    assert paid["acct_pay"] == Decimal("30.00")
+    with pytest.raises(Refusal) as caught:
+        family_city.run(lambda tx: credential.decode(tx, digits, "P1", "001", pharmacy=True))
+    assert caught.value.code == "credential.bad_code"
 
 
 def test_wrong_digits_are_refused_in_the_same_words(family_city: City) -> None:

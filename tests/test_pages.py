@@ -46,6 +46,7 @@ PAGES = [
     "/me/watchers",
     "/me/freeze",
     "/me/privacy",
+    "/me/card",
     "/me/sessions",
     "/confirm",
     "/enter",
@@ -293,6 +294,34 @@ def test_targets_and_type_are_large_enough(town: Town, visit: Any, elder: bool, 
             "[...document.querySelectorAll('input:not([type=hidden]), select')].filter(e => !e.labels.length).map(e => e.name)"
         )
         assert (small, tiny, bare) == ([], [], []), path
+
+
+@pytest.mark.parametrize(("viewport", "elder"), WAYS)
+def test_a_card_is_printed_for_a_relative_and_made_worthless(
+    town: Town, visit: Any, viewport: dict[str, int], elder: bool
+) -> None:
+    page = enter(visit(town, "", viewport=viewport, elder=elder))
+    page.goto("/family")
+    page.locator("a[href^='/family/R']").first.click()
+    page.get_by_role("link", name="打印就医卡").click()
+    assert "/me/card?who=R" in page.url
+    page.get_by_role("button", name=re.compile("打印一张")).click()
+    digits = "".join(page.locator(".papercard .digits span").all_inner_texts())
+    assert re.fullmatch("91[0-9]{26}", digits)
+    assert "一天最多" in page.locator(".papercard").inner_text()
+    assert "不能用家人的钱" in page.locator(".papercard").inner_text()
+    assert Axe().run(page, options={"runOnly": RULES}).violations_count == 0
+    page.emulate_media(media="print")
+    assert page.locator(".papercard .qr").is_visible()
+    assert page.locator(".noprint").first.is_hidden()
+    page.emulate_media(media="screen")
+    page.get_by_role("link", name="返回打印就医卡").click()
+    assert digits[:4] not in page.locator("main").inner_text()
+    page.evaluate(OPEN)
+    assert Axe().run(page, options={"runOnly": RULES}).violations_count == 0
+    page.get_by_role("button", name="确定作废").click()
+    assert "已经作废" in page.locator(".done").inner_text()
+    assert "现在没有能用的卡" in page.locator("main").inner_text()
 
 
 def test_large_type_offers_the_three_things_that_matter_first(town: Town, visit: Any) -> None:

@@ -9,6 +9,7 @@ from mulaid.web import frame, start, story
 from mulaid.web.citizen import (
     aid,
     bind,
+    card,
     code,
     costs,
     entrance,
@@ -74,6 +75,7 @@ urlpatterns = [
     path("me/export", present(require_safe(me.export)), name="export"),
     path("matters", citizen(require_safe(matters.page)), name="matters"),
     path("matters/<str:number>", citizen(both(matters.one)), name="matter"),
+    path("me/card", present(both(card.page)), name="card"),
     path("me/sessions", citizen(both(me.sessions)), name="sessions"),
     *console,
 ]

@@ -84,12 +84,12 @@ def _told(request: HttpRequest, who: str) -> dict[str, Any]:
     return told
 
 
-def picture(text: str) -> SafeString:
-    """A QR code as SVG that needs no style of its own."""
+def picture(text: str, label: str = "医保码，请把手机给收费员扫") -> SafeString:
+    """A QR code as SVG that needs no style of its own; `label` is ours, never typed by anybody."""
     svg = segno.make(text, error="m", micro=False).svg_inline(
         scale=4, border=0, omitsize=True, lineclass="qrp", svgclass="qr", dark="#000"
     )
-    return mark_safe(svg.replace("<svg ", '<svg role="img" aria-label="医保码，请把手机给收费员扫" ', 1))  # noqa: S308
+    return mark_safe(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))  # noqa: S308
 
 
 def sources(tx: Tx, visitor: Visitor, person: Relative) -> list[Source]:

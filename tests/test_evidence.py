@@ -11,6 +11,7 @@ import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 import pytest
@@ -493,6 +494,25 @@ def test_names_are_ours_alone(store: Folder, name: str) -> None:
             act(name)
 
 
+def test_a_file_without_a_paper_goes_after_a_day(
+    city: City, papers: Applications, store: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second picture is put in the store, and then its row is refused."""
+    about, raw = papers.new("Child"), drawn()
+    papers.gives(about, raw)
+    (kept,) = store.names()
+    with pytest.raises(Refusal, match="twice"):
+        papers.gives(about, raw)
+    assert len(list(store.names())) == 2
+    hour = timedelta(hours=1)
+    for after, gone in ((timedelta(0), 0), (23 * hour, 0), (25 * hour, 1), (25 * hour, 0)):
+        monkeypatch.setattr(jobs, "wall_clock", lambda after=after: datetime.now(UTC) + after)
+        assert jobs.sweep_store(city.db, store) == gone
+    assert list(store.names()) == [kept]
+    city.run(lambda tx: evidence.delete(tx, papers.rows()[0]["id"]))
+    assert jobs.sweep_store(city.db, store) == 1, "what the store did not delete in its time goes too"
+
+
 AT = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 S3 = {
     "MULAID_S3_BUCKET": "papers",
@@ -535,6 +555,35 @@ def test_a_bucket_is_asked_by_signed_requests() -> None:
                 act(NAME)
     with pytest.raises(StorageTrouble, match="does not answer"):
         bucket.get(NAME)
+
+
+def test_a_bucket_tells_what_is_old_page_by_page() -> None:
+    """Two pages, with a file of somebody else's and one that is too young."""
+    old, older, young = "a" * 64, "b" * 64, "c" * 64
+    rows = {"": [(old, "01"), ("notes.txt", "01"), (young, "03")], "to=ken/2": [(older, "01")]}
+
+    def answer(asked: Seen) -> tuple[int, bytes]:
+        if not asked.signed_well() or asked.path != "/papers":
+            return 403, b""
+        token = dict(parse_qsl(asked.query)).get("continuation-token", "")
+        listed = "".join(
+            f"<Contents><Key>{name}</Key><LastModified>2026-03-{day}T02:00:00.000Z</LastModified></Contents>"
+            for name, day in rows[token]
+        )
+        more = "" if token else "<NextContinuationToken>to=ken/2</NextContinuationToken>"
+        page = f'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{listed}{more}</ListBucketResult>'
+        return 200, page.encode()
+
+    with stand_in(answer) as cloud:
+        bucket = Bucket(cloud.url, "papers", "cn-north-1", Credentials("KEYID", "the-secret"), lambda: AT)
+        assert list(bucket.older(AT)) == [old, older]
+        thief = Bucket(cloud.url, "papers", "cn-north-1", Credentials("KEYID", "guessed"), lambda: AT)
+        with pytest.raises(StorageTrouble, match="403"):
+            list(thief.older(AT))
+    with stand_in(lambda asked: (200, b"<html>")) as cloud:
+        bucket = Bucket(cloud.url, "papers", "cn-north-1", Credentials("KEYID", "the-secret"), lambda: AT)
+        with pytest.raises(StorageTrouble, match="cannot be read"):
+            list(bucket.older(AT))
 
 
 def test_settings_choose_the_store(tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ DESK_PAGES = words("""
 DESK_WORKER = words("""
     open_case open_case_about case send_back_case end_case add_event checked lapsing bond add_applied file_papers
     picture_seen papers_of waiting_aid reviews reviewing books_with_waiting_aid books_with_reviews disable_expired drop_links
-    books_with_papers papers_given_before case_end open_dispute delete_paper
+    books_with_papers papers_given_before papers_named case_end open_dispute delete_paper
     """)
 RUN_BY: dict[tuple[str, str], set[str]] = {
     ("gateway", "people/people.sql"): {

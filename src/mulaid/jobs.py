@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import procrastinate
@@ -33,6 +34,7 @@ from mulaid.settlement.visit import SQL
 log = logging.getLogger("mulaid.jobs")
 BY = Actor("worker", "jobs")
 SMS_BATCH = 20
+STORE_BATCH = 1000
 BATCH_TRIES = 5
 
 
@@ -62,7 +64,9 @@ def build(settings: Settings, keys: Keys) -> procrastinate.App:
     @app.periodic(cron="20 18 * * *")
     @app.task(name="desk", queueing_lock="desk", pass_context=False)
     def keep_the_desk(timestamp: int) -> None:
-        tidy_desk(db, storage_for(settings.data, settings.outside, wall_clock))
+        storage = storage_for(settings.data, settings.outside, wall_clock)
+        tidy_desk(db, storage)
+        sweep_store(db, storage)
 
     @app.periodic(cron="*/10 * * * *")
     @app.task(name="sweep", queueing_lock="sweep", pass_context=False)
@@ -263,6 +267,22 @@ def tidy_desk(db: Database, storage: Storage) -> None:
             # The key first: should the store not answer, what stays there is noise already.
             commands.alone(db, partial(evidence.delete, paper=row["id"]), at=wall_clock(), by=BY)
             storage.delete(row["name"])
+
+
+def sweep_store(db: Database, storage: Storage) -> int:
+    """Remove files that have been in the store for a day and that no paper speaks of; how many.
+
+    A file is put before its row is written, so a row that is refused leaves one behind. Without a row nobody has its key.
+    """
+    gone = 0
+    old = storage.older(wall_clock() - evidence.SETTLED)
+    while names := list(islice(old, STORE_BATCH)):
+        with db.reading(wall_clock(), BY) as tx:
+            loose = evidence.without_row(tx, names)
+        for name in loose:
+            storage.delete(name)
+        gone += len(loose)
+    return gone
 
 
 def sweep(db: Database) -> None:

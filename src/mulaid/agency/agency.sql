@@ -261,6 +261,10 @@ select distinct book from paper where deleted_at is null and given_at < %(moment
 -- Papers that may be old enough to go.
 select id, about, file, name from paper where book = %(book)s and deleted_at is null and given_at < %(moment)s order by given_at limit 1000
 
+-- papers_named --
+-- Which of these files a living paper speaks of.
+select name from paper where name = any(%(names)s) and deleted_at is null
+
 -- case_end --
 -- Whether and when a case ended.
 select person, ended_at from desk_case where book = %(book)s and id = %(id)s

@@ -34,6 +34,8 @@ from mulaid.refusal import Refusal
 LARGEST, MOST_FILES = 8 << 20, 6
 DAILY_FILES, DAILY_BYTES = 30, 100 << 20
 SECONDS, LINK, KEPT = 10, timedelta(seconds=60), timedelta(days=90)
+SETTLED = timedelta(days=1)
+"""After so long a file in the store has its row, or never gets one."""
 KINDS = {
     **PAPER_NAMES,
     "marriage_certificate": "结婚证",
@@ -237,6 +239,12 @@ def delete(tx: Tx, paper: UUID) -> None:
     book = refs.book_of(paper)
     tx.run(SQL.delete_paper, book=book, id=paper, at=tx.at)
     audit.write(tx, book, "delete_paper", paper)
+
+
+def without_row(tx: Tx, names: Sequence[str]) -> list[str]:
+    """Of the files of these names those that no living paper speaks of: their row was refused after they were put."""
+    known = {row["name"] for row in tx.all(SQL.papers_named, names=list(names))}
+    return [name for name in names if name not in known]
 
 
 def sweep_links(tx: Tx) -> None:

@@ -9,8 +9,10 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from xml.etree import ElementTree
 
 from mulaid.calendar import Clock
 from mulaid.outside.signing import Credentials, Request, aws4
@@ -39,6 +41,9 @@ class Storage(Protocol):
 
     def delete(self, name: str) -> None:
         """Forget a document; nothing if it is not there."""
+
+    def older(self, moment: datetime) -> Iterator[str]:
+        """Names of the documents that were put before a moment, a few at a time."""
 
 
 class Folder:
@@ -82,6 +87,16 @@ class Folder:
         """All documents; for a look over what no row speaks of."""
         return (path.name for path in sorted(self.folder.glob("??/*")) if _NAME.fullmatch(path.name))
 
+    def older(self, moment: datetime) -> Iterator[str]:
+        """Names of the documents that were put before a moment."""
+        for name in self.names():
+            try:
+                put = self._path(name).stat().st_mtime
+            except FileNotFoundError:  # deleted meanwhile
+                continue
+            if put < moment.timestamp():
+                yield name
+
     def _path(self, name: str) -> Path:
         return self.folder / _checked(name)[:2] / name
 
@@ -114,16 +129,45 @@ class Bucket:
         if answer.status_code not in (_FOUND, 204, _GONE):
             raise StorageTrouble(f"the store answered {answer.status_code} when {name} was deleted")
 
+    def older(self, moment: datetime) -> Iterator[str]:
+        """Names of the documents that were put before a moment; whatever else is in the bucket is left out."""
+        query = {"list-type": "2"}
+        while True:
+            answer = self._send("GET", f"/{self.bucket}", query=query)
+            if answer.status_code != _FOUND:
+                raise StorageTrouble(f"the store answered {answer.status_code} when it was asked for its list")
+            try:
+                page = ElementTree.fromstring(answer.content)  # noqa: S314 - our own store's, over our own signed request
+                rows = [(row.findtext("{*}Key", ""), row.findtext("{*}LastModified", "")) for row in page.iterfind("{*}Contents")]
+                found = [name for name, put in rows if _NAME.fullmatch(name) and datetime.fromisoformat(put) < moment]
+            except (ElementTree.ParseError, ValueError, TypeError):
+                raise StorageTrouble("the store's list cannot be read") from None
+            yield from found
+            token = page.findtext("{*}NextContinuationToken", "")
+            if not token:
+                return
+            query["continuation-token"] = token
+
     def _ask(self, method: str, name: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> httpx.Response:
+        return self._send(method, f"/{self.bucket}/{_checked(name)}", body, headers)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         import httpx
 
         hashed = hashlib.sha256(body).hexdigest()
-        path = f"/{self.bucket}/{_checked(name)}"
-        request = Request(method, self.host, path, headers={**(headers or {}), "x-amz-content-sha256": hashed}, body=body)
+        given = {**(headers or {}), "x-amz-content-sha256": hashed}
+        request = Request(method, self.host, path, query=query or {}, headers=given, body=body)
         signed = aws4(self.key, request, self.clock(), region=self.region, service="s3")
         try:
             with httpx.Client(timeout=SECONDS, follow_redirects=False, trust_env=False) as client:
-                return client.request(method, f"{self.scheme}://{self.host}{path}", content=body, headers=signed)
+                return client.request(method, f"{self.scheme}://{self.host}{request.address}", content=body, headers=signed)
         except httpx.HTTPError as error:
             raise StorageTrouble(f"the store does not answer: {type(error).__name__}") from None
 

@@ -95,6 +95,25 @@ def test_the_nightly_walk_finds_what_nobody_said(city: City) -> None:
     assert aunt.book
 
 
+@pytest.mark.parametrize("most", [1, 2, 50])
+def test_the_walk_takes_everybody_whatever_a_batch_is(city: City, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Five mothers who moved, all in one book: nobody at the end of a batch is left out."""
+    monkeypatch.setattr(jobs, "WALK_BATCH", most)
+    given = []
+    for number in range(5):
+        city.enrols(f"son {number}", "500.00", household="one")
+        city.enrols(f"mother {number}", household="one")
+        given.append(city.authorises(f"son {number}", f"mother {number}"))
+    city.now += timedelta(days=1)
+    for number in (0, 1, 2, 4):
+        mother, moved = city.people[f"mother {number}"], Enrolment("310", CHANGSHA, "active")
+        city.run(lambda tx, ref=mother, moved=moved: enrolment.enrol(tx, ref, moved, city.now.date()))
+    assert jobs.look_at_relations(city.db, library(), clock=lambda: city.now) == 10
+    why = [city.run(lambda tx, one=one: aid.find(tx, one)).ended_because for one in given]
+    assert why == ["moved_area", "moved_area", "moved_area", None, "moved_area"]
+    assert jobs.look_at_relations(city.db, library(), clock=lambda: city.now) == 2
+
+
 def test_the_morning_job_returns_and_the_monthly_one_clears(city: City) -> None:
     son, mother = city.enrols("son", "6000.00"), city.enrols("mother", region=CHANGSHA, base="resident")
     city.freezes("son", "mother", "500.00")

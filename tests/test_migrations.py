@@ -293,8 +293,8 @@ RUN_BY: dict[tuple[str, str], set[str]] = {
     ("web", "settlement/premium.sql"): set(FILES_OF["settlement/premium.sql"].by_name) - {"decisions"},
     ("web", "settlement/costs.sql"): set(FILES_OF["settlement/costs.sql"].by_name),
     ("web", "people/filings.sql"): set(FILES_OF["people/filings.sql"].by_name),
-    ("web", "people/standing.sql"): set(FILES_OF["people/standing.sql"].by_name) - {"keep_pack", "living"},
-    ("web", "people/people.sql"): {"revoke_codes", "add_code", "credential"},
+    ("web", "people/standing.sql"): set(FILES_OF["people/standing.sql"].by_name) - {"keep_pack", "died", "end_kinship"},
+    ("web", "people/people.sql"): {"revoke_codes", "add_code", "credential", "lock_person"},
     ("web", "people/family.sql"): set(FILES_OF["people/family.sql"].by_name),
     ("web", "people/aid.sql"): set(FILES_OF["people/aid.sql"].by_name) - {"lapsed", "parties", "put_to_sleep"},
     ("worker", "people/aid.sql"): {
@@ -506,6 +506,12 @@ OPENS = {("web", "aid"), ("worker", "settlement")}
 def test_pages_and_jobs_rewrite_no_history(roles: dict[str, psycopg.Connection], process: str, table: str, what: str) -> None:
     with pytest.raises(errors.InsufficientPrivilege):
         _attempt(roles[process], what, table)
+
+
+@pytest.mark.parametrize(("table", "column"), [("kinship", "valid_to"), ("purse", "floor"), ("person", "born")])
+def test_no_page_ends_a_kinship_or_lowers_a_floor(roles: dict[str, psycopg.Connection], table: str, column: str) -> None:
+    with pytest.raises(errors.InsufficientPrivilege):
+        roles["web"].execute(f"update {table} set {column} = {column}")
 
 
 @pytest.mark.parametrize("process", RUNS_AS)

@@ -35,6 +35,7 @@ log = logging.getLogger("mulaid.jobs")
 BY = Actor("worker", "jobs")
 SMS_BATCH = 20
 STORE_BATCH = 1000
+WALK_BATCH = 50
 BATCH_TRIES = 5
 
 
@@ -145,7 +146,8 @@ def tend_families(db: Database, *, clock: Clock = wall_clock) -> int:
 def look_at_relations(db: Database, packs: Library, *, clock: Clock = wall_clock) -> int:
     """End what has run out and what the facts about people end, and put to sleep what is not used; the people looked at.
 
-    One transaction a person, so that it can be stopped anywhere; run again, it finds nothing left to end.
+    A few people a transaction, so that it can be stopped anywhere and no payment waits long for it; run again, it finds nothing
+    left to end.
     """
     seen = 0
     with db.reading(clock(), BY) as tx:
@@ -155,8 +157,9 @@ def look_at_relations(db: Database, packs: Library, *, clock: Clock = wall_clock
             pass  # a book with many ends takes several transactions
         with db.reading(clock(), BY) as tx:
             people = endings.parties(tx, book)
-        for person in people:
-            _batch(db, partial(endings.walk_person, library=packs, person=person), clock)
+        for first in range(0, len(people), WALK_BATCH):
+            some = people[first : first + WALK_BATCH]
+            _batch(db, partial(endings.walk_people, library=packs, people=some), clock)
         seen += len(people)
     return seen
 

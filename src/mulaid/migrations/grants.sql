@@ -72,7 +72,9 @@ grant insert on mulaid.outbox to mulaid_worker;
 
 -- A person's standing, premiums, filings: what citizens and counters change, and the nightly walks over everybody.
 grant insert, delete on mulaid.enrolment to mulaid_web, mulaid_worker;
-grant update (valid_to) on mulaid.enrolment, mulaid.kinship to mulaid_web, mulaid_worker;
+grant update (valid_to) on mulaid.enrolment to mulaid_web, mulaid_worker;
+grant update (valid_to) on mulaid.kinship to mulaid_worker;
+-- On the pages only to hold the person's row while enrolment changes, which needs the right to update something.
 grant update (died_on) on mulaid.person to mulaid_web, mulaid_worker;
 grant insert on mulaid.waiting, mulaid.premium, mulaid.premium_given, mulaid.remote_filing, mulaid.chronic, mulaid.purse, mulaid.journal,
     mulaid.entry, mulaid.returned, mulaid.pack to mulaid_web, mulaid_worker;

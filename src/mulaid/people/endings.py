@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -35,10 +35,11 @@ def release_by_facts(tx: Tx, library: Library, person: PersonRef) -> None:
     household.release_by_facts(tx, library, person)
 
 
-def walk_person(tx: Tx, library: Library, person: PersonRef) -> None:
-    """The nightly look at one person: what the facts end, and what disuse puts to sleep."""
-    release_by_facts(tx, library, person)
-    aid.put_to_sleep(tx, library, person)
+def walk_people(tx: Tx, library: Library, people: Sequence[PersonRef]) -> None:
+    """The nightly look at some people of a book, in the order of `parties`: what the facts end, and what disuse puts to sleep."""
+    for person in people:
+        release_by_facts(tx, library, person)
+        aid.put_to_sleep(tx, library, person)
 
 
 def walk_book(tx: Tx, book: int) -> int:

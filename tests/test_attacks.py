@@ -119,6 +119,10 @@ CHANGES = {
         for do in ("register", "papers", "face", "confirm", "agree", "counter", "decline", "withdraw")
     ],
     "card": [("/me/card", {"do": do, "who": "{bond}"}) for do in ("print", "revoke")],
+    "wallet": [
+        ("/wallet", {"do": do, "who": "{bond}", "quota": "{aid}", "version": "1", "amount": "1"})
+        for do in ("freeze", "change", "stop")
+    ],
     "matter": [("/matters/{case}", {"do": do, "kind": "id_card"}) for do in ("withdraw", "")],
     "renew": [("/me/renew/{bond}", {"do": do, "agreed": "0" * 64, "notice": "0" * 64}) for do in ("agree", "face", "")],
     "household": [

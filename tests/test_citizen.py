@@ -13,7 +13,12 @@ import httpx
 import pytest
 
 from browsing import Site
+from mulaid import commands
+from mulaid.calendar import wall_clock
 from mulaid.crypto import Keys
+from mulaid.db import Actor, Database
+from mulaid.people import family
+from mulaid.people.enrolment import PersonRef
 from mulaid.people.identity import make_resident_id
 from test_web import asked, web_environment
 from town import Citizen, Town, open_town
@@ -843,3 +848,42 @@ def test_in_production_there_is_no_chooser_no_story_and_no_till(cluster: Any, to
     assert till[0] == 404
     assert home[0] == 303
     assert isinstance(cluster.keys, Keys)
+
+
+def test_a_quota_for_another_province_is_changed_ended_and_set_aside_again(town: Town, cluster: Any) -> None:
+    one = Citizen(town, "林国平")
+
+    def standing() -> list[tuple[Any, ...]]:
+        return town.sql("select quota, used, status from wallet_grant order by id")
+
+    page = one.get("/wallet").text
+    quota = re.search(r'name="quota" value="([^"]+)"', page)
+    version = re.search(r'name="version" value="([^"]+)"', page)
+    assert quota
+    assert version
+    assert "1,500.00" in page or "1500.00" in page
+    before = standing()
+    for wrong in ("", "abc", "99999999"):
+        answer = one.post("/wallet", do="change", quota=quota[1], version=version[1], amount=wrong)
+        assert answer.status_code == 422
+        assert "没有办成" in answer.text
+    assert one.post("/wallet", do="change", quota=quota[1], version="²", amount="700").status_code == 422
+    stranger = Citizen(town, WANG)
+    assert stranger.post("/wallet", stranger.get("/aid/new").text, do="stop", quota=quota[1]).status_code == 404
+    assert standing() == before
+    assert one.post("/wallet", do="change", quota=quota[1], version=version[1], amount="700").status_code == 303
+    assert standing()[0][0] == 700_00
+    assert one.post("/wallet", do="stop", quota=quota[1]).status_code == 303
+    assert standing()[0][2] == "released"
+    assert town.sql("select sum(frozen) from purse") == [(0,)]
+    db = Database(town.url, cluster.keys)
+    rows = town.sql("select book, receiver, giver_book, giver from wallet_grant")
+    mother, son = PersonRef(*rows[0][:2]), PersonRef(*rows[0][2:])
+    commands.alone(db, lambda tx: family.bind(tx, mother, son, "parent"), at=wall_clock(), by=Actor("test", "test"))
+    db.close()
+    who = re.search(r'name="who" value="([^"]+)"', one.get("/wallet").text)
+    assert who
+    assert one.post("/wallet", do="freeze", who=who[1], amount="99999").status_code == 422
+    assert one.post("/wallet", do="freeze", who=who[1], amount="300").status_code == 303
+    assert [row[::2] for row in standing()] == [(700_00, "released"), (300_00, "active")]
+    assert town.sql("select sum(frozen) from purse") == [(300_00,)]

@@ -25,6 +25,7 @@ LONGEST = "阿依古丽·买买提"
 WAYS = [pytest.param(PHONE, False, id="phone"), pytest.param(PHONE, True, id="elder"), pytest.param(DESK, False, id="desk")]
 PAGES = [
     "/household",
+    "/wallet",
     "/me/phone",
     "/matters",
     "/home",

@@ -22,6 +22,7 @@ from mulaid.web.citizen import (
     member,
     premiums,
     trial,
+    wallet,
 )
 from mulaid.web.console.routes import urlpatterns as console
 from mulaid.web.visitor import anybody, citizen, demonstration, present
@@ -54,6 +55,7 @@ urlpatterns = [
     path("aid/pause", citizen(require_POST(aid.stop_all)), name="aid_pause"),
     path("aid/<str:key>", present(both(aid.one)), name="aid_one"),
     path("household", present(both(household.page)), name="household"),
+    path("wallet", present(both(wallet.page)), name="wallet"),
     path("family", citizen(require_safe(member.everybody)), name="family"),
     path("family/<str:key>", present(both(member.page)), name="member"),
     path("bind", present(both(bind.new)), name="bind"),

@@ -1,0 +1,85 @@
+"""Quotas for relatives in other provinces: what I set aside and for whom, what others set aside for me."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+
+from mulaid import refs
+from mulaid.db import Tx
+from mulaid.people import wallet
+from mulaid.people.eligibility import shown
+from mulaid.people.wallet import Quota
+from mulaid.policy.explain import INVERSE, RELATIONS
+from mulaid.policy.pack import library
+from mulaid.web import forms
+from mulaid.web.citizen.relatives import oneself, relatives
+from mulaid.web.reading import act, reading
+from mulaid.web.visitor import Visitor
+
+SEE_OTHER = 303
+
+
+class Amount(forms.Form):
+    """How much is set aside."""
+
+    amount = forms.Yuan(label="额度一共多少", error_messages={"required": "请填写金额，例如 500.00"})
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """The visitor's quotas, given and received; a post sets one aside, changes or ends one."""
+    visitor: Visitor = request.visitor
+    with reading(visitor.actor) as tx:
+        me, free = oneself(tx, visitor), wallet.free(tx, visitor.ref)
+        given = [_side(tx, quota, True) for quota in wallet.given(tx, visitor.ref)]
+        received = [_side(tx, quota, False) for quota in wallet.received(tx, visitor.ref)]
+        taken = {side["quota"].receiver for side in given}
+        others = [person for person in relatives(tx, visitor) if person.ref not in taken and person.region != me.region]
+    pressed = request.POST.get("do", "")
+    form = Amount(request.POST if pressed in ("freeze", "change") else None)
+    if request.method == "POST":
+        sides = {side["key"]: side["quota"] for side in [*given, *received]}
+        quota = sides.get(request.POST.get("quota", ""))
+        person = next((one for one in others if one.key == request.POST.get("who")), None)
+        acts: dict[str, Callable[[Tx], object]] = {}
+        if person is not None:
+            ref, relation = person.ref, person.relation
+            acts["freeze"] = lambda tx: wallet.freeze(tx, library(), visitor.ref, ref, relation, form.cleaned_data["amount"])
+        if quota is not None:
+            version, held = _seen(request), quota.id
+            acts["change"] = lambda tx: wallet.change(tx, library(), held, visitor.ref, version, form.cleaned_data["amount"])
+            acts["stop"] = lambda tx: wallet.stop(tx, held, visitor.ref)
+        if pressed not in acts:
+            raise Http404
+        if pressed == "stop" or form.checked():
+            outcome = act(request, lambda tx: _did(acts[pressed], tx))
+            if outcome.done:
+                return HttpResponseRedirect(f"{request.path}?done={pressed}", status=SEE_OTHER)
+            form.refuse(outcome)
+    told = {
+        "me": me, "free": free, "given": given, "received": received, "others": others, "form": form,
+        "done": request.GET.get("done", ""), "wrong": next(iter(form.errors.get("amount", ())), ""),
+    }  # fmt: skip
+    return render(request, "citizen/wallet.html", told, status=422 if form.errors or form.trouble else 200)
+
+
+def _side(tx: Tx, quota: Quota, mine: bool) -> dict[str, Any]:
+    kin = RELATIONS[quota.relation] if mine else INVERSE[quota.relation]
+    return {
+        "quota": quota, "key": refs.show(refs.RELATION, quota.id), "kin": kin,
+        "name": shown(tx, quota.receiver if mine else quota.giver),
+    }  # fmt: skip
+
+
+def _seen(request: HttpRequest) -> int:
+    """The version the visitor saw; one that cannot be is one that has passed."""
+    text = request.POST.get("version", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
+
+
+def _did(work: Callable[[Tx], object], tx: Tx) -> dict[str, Any]:
+    work(tx)
+    return {}

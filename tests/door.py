@@ -31,7 +31,7 @@ from mulaid.db import Database, process_url
 from mulaid.money import parse_yuan
 from mulaid.refusal import catalogue
 
-BOOKKEEPING = ("command", "nonce", "audit")
+BOOKKEEPING = ("allowance", "command", "nonce", "audit")
 SECRET = b"0123456789abcdef0123456789abcdef"
 
 

@@ -24,7 +24,6 @@ from mulaid.postgres import PostgresTrouble, Server
 
 QUICK = {"fsync": "off", "shared_buffers": "16MB"}
 
-linux_only = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server under another account")
 
 STARTER = """

@@ -46,6 +46,16 @@ create table enrolment (
     check ((scheme = '390') = (base = 'resident'))
 );
 
+create function insured_year_holds(
+    in_policy bigint, fund bigint, supplement bigint, deductible bigint, admissions smallint, inpatient_in_policy bigint,
+    inpatient_fund bigint, disease_deductible bigint, disease_fund bigint, self_paid bigint, serious bigint) returns boolean
+    language plpgsql immutable parallel safe
+as $$
+begin
+    return least(in_policy, fund, supplement, deductible, admissions, inpatient_in_policy, inpatient_fund, disease_deductible,
+                 disease_fund, self_paid, serious) >= 0;
+end $$;
+
 -- The year's sums of one person: what deductibles, bands and caps count; stays in hospital and chronic diseases count apart. `self_paid` is what the person
 -- bore within the catalogue, the base of serious illness and of the tax deduction. `version` moves with every settlement.
 create table insured_year (
@@ -65,8 +75,8 @@ create table insured_year (
     serious              bigint   not null default 0,
     version              bigint   not null default 0,
     primary key (book, person, year),
-    check (least(in_policy, fund, supplement, deductible, admissions, inpatient_in_policy, inpatient_fund, disease_deductible,
-                 disease_fund, self_paid, serious) >= 0)
+    check (insured_year_holds(in_policy, fund, supplement, deductible, admissions, inpatient_in_policy, inpatient_fund,
+                              disease_deductible, disease_fund, self_paid, serious))
 ) with (fillfactor = 80);
 
 -- Kinship as registered, one-directional rows: `other` is the `relation` of `person`.
@@ -94,6 +104,18 @@ create table family_bond (
 );
 create unique index family_bond_once on family_bond (book, member, binder) where ended_at is null;
 
+create function aid_holds(
+    kinship text, status text, waits_for text, ended_at timestamptz, quota bigint, used bigint, settlement_cap bigint, month_cap bigint,
+    year_cap bigint, reserve bigint, month_used bigint, year_used bigint, day_used bigint) returns boolean
+    language plpgsql immutable parallel safe
+as $$
+begin
+    return kinship in ('registered', 'promised') and status in ('pending', 'active', 'locked', 'released', 'ended_by_system')
+       and (waits_for is null or waits_for in ('receiver', 'agency')) and (status = 'pending') = (waits_for is not null)
+       and (status in ('released', 'ended_by_system')) = (ended_at is not null)
+       and least(quota, used, settlement_cap, month_cap, year_cap, reserve, month_used, year_used, day_used) >= 0;  -- nulls do not count
+end $$;
+
 -- Mutual aid: `giver` lets `receiver` spend the giver's account. Lives in the receiver's book, where settlements look for it.
 -- status: pending (`waits_for` says whose word is missing), active, locked (asleep until the giver wakes it), released, ended_by_system.
 -- Caps are gross within a Shanghai month, year and day: `month_used` counts while `month` is the first day of the present month,
@@ -106,34 +128,34 @@ create table aid (
     giver_book     integer     not null,
     giver          uuid        not null,
     relation       text        not null,
-    kinship        text        not null default 'promised' check (kinship in ('registered', 'promised')),
-    status         text        not null check (status in ('pending', 'active', 'locked', 'released', 'ended_by_system')),
-    waits_for      text        check (waits_for in ('receiver', 'agency')),
+    kinship        text        not null default 'promised',
+    status         text        not null,
+    waits_for      text,
     lapses_at      timestamptz,
     filed_at       timestamptz not null,
     bound_at       timestamptz not null,
     valid_to       date,
-    quota          bigint check (quota >= 0),
-    used           bigint      not null default 0 check (used >= 0),  -- counted against a quota only
-    settlement_cap bigint check (settlement_cap >= 0),
-    month_cap      bigint check (month_cap >= 0),
-    year_cap       bigint check (year_cap >= 0),
-    reserve        bigint      not null default 0 check (reserve >= 0),  -- what the giver's account keeps at least
+    quota          bigint,
+    used           bigint      not null default 0,  -- counted against a quota only
+    settlement_cap bigint,
+    month_cap      bigint,
+    year_cap       bigint,
+    reserve        bigint      not null default 0,  -- what the giver's account keeps at least
     paused         boolean     not null default false,
     month          date,
-    month_used     bigint      not null default 0 check (month_used >= 0),
+    month_used     bigint      not null default 0,
     year           smallint,
-    year_used      bigint      not null default 0 check (year_used >= 0),
+    year_used      bigint      not null default 0,
     day            date,
-    day_used       bigint      not null default 0 check (day_used >= 0),
+    day_used       bigint      not null default 0,
     rank           integer,
     uses           text[]      not null,
     ended_at       timestamptz,
     ended_because  text,
     version        integer     not null default 1,
     primary key (book, id),
-    check ((status = 'pending') = (waits_for is not null)),
-    check ((status in ('released', 'ended_by_system')) = (ended_at is not null))
+    check (aid_holds(kinship, status, waits_for, ended_at, quota, used, settlement_cap, month_cap, year_cap, reserve, month_used, year_used,
+                     day_used))
 ) with (fillfactor = 80);
 create unique index aid_once on aid (book, receiver, giver) where status in ('pending', 'active', 'locked');
 

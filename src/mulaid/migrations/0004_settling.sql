@@ -161,7 +161,7 @@ begin
                                  where c.book = p_book and c.person = p_person and c.disease = settlement_gather.disease
                                    and c.valid_from <= service_date and (c.valid_to is null or c.valid_to >= service_date));
     end if;
-    if p_area is not null then
+    if left(p_area, 4) <> left(region, 4) then  -- within one city nobody has to file
         -- The narrowest filing that covers the place of care.
         select f.kind into filing from mulaid.remote_filing f
           where f.book = p_book and f.person = p_person and f.valid_from <= service_date

@@ -71,6 +71,17 @@ def test_a_chronic_disease_has_its_own_deductible_share_and_cap() -> None:
     assert "全年最多付 2000.00 元，此前已付 1500.00 元，所以有 200.00 元付不了" in told
 
 
+def test_a_disease_off_the_list_is_ordinary_care_in_another_province_and_says_so() -> None:
+    packs = made(**CHRONIC)
+    at_home = decide(packs, bill(100_000, disease="M06700"))
+    away = decide(packs, bill(100_000, disease="M06700", other_province=True))
+    listed = decide(packs, bill(100_000, disease="M03900", other_province=True))
+    assert (at_home.pool, away.pool, listed.pool) == (49_000, 55_000, 49_000)
+    assert (added(away).fund, added(away).disease_fund) == (55_000, 0)
+    assert "还不能跨省按慢特病直接结算，这次按普通门诊算" in sentences(packs, away)
+    assert "跨省" not in sentences(packs, listed) + sentences(packs, at_home)
+
+
 def test_without_a_ratio_or_a_disease_a_visit_is_ordinary_care() -> None:
     packs = made(**CHRONIC)
     ordinary = decide(packs, bill(100_000))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +16,14 @@ from city import SHANGHAI, City
 from mulaid.db import Tx
 from mulaid.people import filings, standing
 from mulaid.people.filings import Filing
-from mulaid.policy.pack import library
+from mulaid.policy.pack import Library, library
+from mulaid.policy.rules import across_provinces
+from mulaid.refs import SETTLEMENT, parse
 from mulaid.refusal import Refusal
 
 AWAY, ELSEWHERE, SAME_PROVINCE = "110000", "440100", "420500"
 PAPER = UUID(int=7)
+PACKS = Path(__file__).parent.parent / "src/mulaid/packs"
 
 
 def refused(code: str, city: City, work: Callable[[Tx], Any]) -> None:
@@ -201,11 +207,47 @@ def test_certificates_that_cannot_be(city: City) -> None:
 
 
 def test_ten_diseases_settle_across_provinces_since_the_end_of_2024() -> None:
-    def settles(disease: str, day: date) -> bool:
-        return filings.settles_across_provinces(library(), "420100", disease, day)
+    def listed(disease: str, day: date) -> str:
+        return across_provinces(library().in_force("420100", day), disease)
 
-    assert settles("dialysis", date(2024, 6, 1))
-    assert not settles("copd", date(2024, 11, 30))
-    assert settles("copd", date(2024, 12, 1))
-    assert not settles("psoriasis", date(2026, 1, 1))
-    assert len(library().in_force("420100", date(2026, 1, 1))["chronic_cross_province_list"]) == 10
+    assert listed("M07803", date(2024, 6, 1)) == listed("dialysis", date(2024, 6, 1)) == "dialysis"
+    assert listed("M05300", date(2024, 11, 30)) == ""
+    assert listed("M05300", date(2024, 12, 1)) == "copd"
+    day = date(2026, 1, 1)
+    assert listed("M06700", day) == "", "psoriasis"
+    assert (listed("M07800", day), listed("M00504", day)) == ("", ""), "kidneys without dialysis, cancer without treatment"
+    codes = ("M03900", "M01600", "M00503", "M07801", "M08300", "M05300", "M06900", "M04600", "M00201", "M07200")
+    assert len({listed(code, day) for code in codes} - {""}) == 10
+
+
+def test_a_disease_off_the_list_is_ordinary_care_in_another_province(city: City, tmp_path: Path) -> None:
+    """No area's pack has a share for chronic diseases yet, so one is given to Wuhan: 70 %, ordinary care 55 %."""
+    shutil.copytree(PACKS, tmp_path / "packs")
+    with (tmp_path / "packs/420100/pack.toml").open("a") as pack:
+        pack.write('\n[chronic_ratio]\n"2026-01-01" = { value = { active = { L3 = 0.70 } }, source = "decision" }\n')
+    city.gateway = replace(city.gateway, library=Library(tmp_path / "packs"))
+    city.enrols("father")
+    city.run(lambda tx: city.opens(tx, "B1", "京一院", 1, AWAY, "L3"))
+    city.run(lambda tx: city.opens(tx, "Y1", "宜昌医院", 1, SAME_PROVINCE, "L3"))
+    files(city, "long_term", AWAY, evidence=[PAPER])
+    for code in ("M03900", "M06700"):
+        certifies(city, code, date(2026, 1, 1))
+
+    def fund(code: str, at: str) -> tuple[str, str]:
+        visit = city.visits("father", at)
+        about = {"mdtrt_id": visit["mdtrt_id"], "psn_no": visit["psn_no"], "med_type": "14", "dise_codg": code, "dise_name": ""}
+        found = {"diag_type": "1", "diag_srt_no": "1", "diag_code": "I10", "diag_name": "x", "diag_dept": "x", "vali_flag": "1"}
+        assert city.send("2203", {"mdtrtinfo": about, "diseinfo": [found]}, at=at)["infcode"] == 0
+        paid = city.settles(city.uploads(visit, [("A", "1000.01")], at), at=at, med_type="14")["output"]["setlinfo"]
+        row = city.run(
+            lambda tx: tx.one(
+                "select facts, steps::text as steps from settlement where id = %(id)s", id=parse(SETTLEMENT, paid["setl_id"])
+            )
+        )
+        assert ("other_province" in row["facts"]) == (at == "B1"), "at home it takes no room"
+        return str(paid["fund_pay_sumamt"]), "not_across" if "not_across" in row["steps"] else ""
+
+    assert fund("M03900", "B1") == ("700.01", "")
+    assert fund("M06700", "B1") == ("550.01", "not_across")
+    assert fund("M06700", "H1") == fund("M06700", "Y1") == ("700.01", "")
+    city.books_balance()

@@ -541,7 +541,7 @@ def test_facts_stored_before_pools_wallets_and_admissions_still_read() -> None:
     wallet = Wallet("w1", "g1", "王*", "parent", "310000", 150000, "2026-01-20T00:00:00", frozenset({"inpatient"}), "2026-12-31")
     full = replace(
         plain, household=5, household_head="李*", wallets=(wallet,), frozen=7, admissions=2, inpatient_in_policy=3,
-        inpatient_fund=4, self_paid=8, serious=9, remote="referral", disease="M03900",
+        inpatient_fund=4, self_paid=8, serious=9, remote="referral", disease="M03900", other_province=True,
     )  # fmt: skip
     assert fact.read(json.loads(json.dumps(full.as_json()))) == full
     assert fact.read(json.loads(json.dumps(plain.as_json()))) == plain

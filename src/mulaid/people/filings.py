@@ -222,11 +222,6 @@ def diseases_on(tx: Tx, person: PersonRef, on: date) -> list[str]:
     return [row["disease"] for row in tx.all(SQL.diseases_on, book=person.book, person=person.id, on=on)]
 
 
-def settles_across_provinces(library: Library, region: str, disease: str, on: date) -> bool:
-    """Whether outpatient care for a disease settles directly in another province (rule: chronic_cross_province_list)."""
-    return disease in library.in_force(region, on)["chronic_cross_province_list"]
-
-
 def _check(home: str, kind: str, region: str, reason: str, *, promise: bool, evidence: Sequence[UUID]) -> None:
     if kind not in KINDS:
         raise Refusal("filing.unknown_kind")

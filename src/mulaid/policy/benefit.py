@@ -89,6 +89,9 @@ def benefit(pack: Pack, facts: Facts, own_usable: bool, trace: Trace) -> Benefit
             if current:
                 trace.add("current_year", current, "split_current_and_prior_account", left=facts.current_year - current)
         chosen = rules.ratio_at(pack["chronic_ratio"], classes, facts.level) if facts.disease else None
+        if chosen and facts.other_province and not rules.across_provinces(pack, facts.disease):
+            trace.add("not_across", 0, "chronic_cross_province_list")
+            chosen = None
         if chosen:
             found = _disease(pack, facts, covered - current, current, classes, max(chosen - cut, Decimal(0)), trace)
         else:

@@ -190,6 +190,10 @@ def _disease(step: Step, _: Mapping[str, Pack]) -> str:
     )
 
 
+def _not_across(step: Step, _: Mapping[str, Pack]) -> str:
+    return "这个病的门诊还不能跨省按慢特病直接结算，这次按普通门诊算；慢特病待遇请带票据回参保地办理"
+
+
 def _serious(step: Step, _: Mapping[str, Pack]) -> str:
     before = f"，减去此前已付的 {yuan(step.detail['before'])} 元" if step.detail["before"] else ""
     if "reward" in step.detail:
@@ -290,6 +294,7 @@ SENTENCES = {
     "admission_deductible": _admission_deductible,
     "admission": _admission,
     "disease": _disease,
+    "not_across": _not_across,
     "serious": _serious,
     "not_from_accounts": _not_from_accounts,
     "personal": _personal,

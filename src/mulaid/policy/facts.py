@@ -115,7 +115,8 @@ class Facts:
 
     `household` is what the patient may draw from the family's pool now, `household_head` its head's masked name; `frozen` the
     part of the own account that is frozen for others. `remote` is how care away from home was filed: empty at home, else a word
-    of REMOTE. `disease` is the chronic or special disease this visit is for, if the person is certified for it.
+    of REMOTE. `disease` is the chronic or special disease this visit is for, if the person is certified for it; then
+    `other_province` tells that the place of care lies in another one.
 
     Of the insured year before this bill: `admissions`, their `inpatient_in_policy` and `inpatient_fund`; `self_paid`, the
     in-catalogue burden of every bill after the pooled fund and its supplement but before serious-illness money; `serious`, that
@@ -146,6 +147,7 @@ class Facts:
     serious: int = 0
     remote: str = ""
     disease: str = ""
+    other_province: bool = False
     disease_deductible: int = 0
     disease_fund: int = 0
     stay_in_policy: int = 0
@@ -250,6 +252,7 @@ _SELDOM_OF_FACTS: tuple[tuple[str, Any], ...] = (
     ("serious", 0),
     ("remote", ""),
     ("disease", ""),
+    ("other_province", False),
     ("disease_deductible", 0),
     ("disease_fund", 0),
     ("stay_in_policy", 0),

@@ -517,6 +517,7 @@ PARAMETERS: Mapping[str, Kind] = {
     "remote_temporary_filing_months": Kind("months", _count(6, 12)),
     "intra_province_filing_required": YES_OR_NO,
     "chronic_cross_province_list": Kind("words", _words(*CHRONIC)),
+    "chronic_codes": Kind("codes by disease", _table("codes", CHRONIC, _words()), {}),
     "catalogue_excluded_items": Kind("words", _words(*EXCLUDED)),
     "tax_illness_threshold": Kind("money", _money_to(100_000)),
     "tax_illness_cap": Kind("money", _money_to(1_000_000)),

@@ -48,6 +48,13 @@ def _age(patient: Patient, facts: Facts) -> int:
     return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
+def across_provinces(pack: Pack, disease: str) -> str:
+    """The word by which the pack lists a disease that settles directly in other provinces; empty where none fits its code."""
+    codes = pack["chronic_codes"]
+    listed = sorted(pack["chronic_cross_province_list"])
+    return next((word for word in listed if disease == word or disease.startswith(tuple(codes.get(word, ())))), "")
+
+
 def row(table: Mapping[str, Mapping[str, Any]], classes: Sequence[str], level: str) -> Any:
     """The entry of a table by class and level, or None where the table is silent."""
     for name in classes:

@@ -297,6 +297,7 @@ def _facts(bill: Bill, found: Found, givers: tuple[Giver, ...], wallets: tuple[W
         serious=int(found.serious),
         remote=_remote(bill, found),
         disease=found.disease or "" if found.disease_held == "t" else "",
+        other_province=found.disease_held == "t" and found.region[:2] != bill.institution.region[:2],
         disease_deductible=int(found.disease_deductible),
         disease_fund=int(found.disease_fund),
         stay_in_policy=int(found.stay_in_policy or 0),

@@ -29,7 +29,7 @@ from mulaid.sandbox.world import Heard, World
 
 CONTROL = "/sandbox/"
 LARGEST_ORDER = 4 * 1024 * 1024
-INFNO = re.compile(rb'"infno"\s*:\s*"([0-9A-Za-z]{1,8})"', re.ASCII)
+INFNO = re.compile(rb'"infno"\s*:\s*"([0-9A-Za-z.]{1,64})"', re.ASCII)
 
 
 class Reply(NamedTuple):

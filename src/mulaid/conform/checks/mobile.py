@@ -1,6 +1,6 @@
-"""The checks of the mobile centre: who pays, the bill as an order, its payment, refund and end.
+"""The checks of the mobile centre: who pays, the bill as an order, its payment, refund and end; and who is bound to whom.
 
-Sealed where the connection seals. They need a sandbox that shows codes.
+The centre's messages are sealed where the connection seals. They need a sandbox that shows codes.
 """
 
 from __future__ import annotations
@@ -150,3 +150,59 @@ def _(bench: Bench) -> None:
         body = json.dumps({**good, **wrong}).encode()
         answer = client.http.post(client.address_of("6301"), content=body, headers={"Content-Type": "application/json"})
         expect(answer.status_code == 401, "HTTP 401 for a broken seal", answer.status_code)
+
+
+# What a mini-program asks about family accounts; in the envelope, whatever the mobile centre's messages come in
+
+BOUND = "alipay.commerce.medical.fm.bindlist.query"
+ANYBODY = "alipay.commerce.medical.iotfm.checkbind.query"
+SHOWN_BY = "alipay.commerce.medical.familyinfo.auth.query"
+PROOFS = {BOUND: "auth_token", ANYBODY: "ftoken", SHOWN_BY: "auth_token"}
+RELATIONS, GENDERS = ("03", "06", "07", "08"), ("MALE", "FEMALE")
+
+
+def _token(bench: Bench, role: str, shown_by: str = "") -> str:
+    certificate, _ = bench.hospital.decode(bench.code(role, shown_by))
+    return certificate.number
+
+
+def _asks(bench: Bench, infno: str, token: str, **more: Any) -> Any:
+    return bench.asks(bench.hospital, infno, {"data": {PROOFS[infno]: token, **more}})
+
+
+@check("alipay.bound", "who may show whose code is told, masked, and the short question agrees with the list")
+def _(bench: Bench) -> None:
+    lists = {}
+    for role in ("giver", "aided", "resident"):
+        token = _token(bench, role)
+        lists[role] = rows = _asks(bench, BOUND, token, user_id="2088")["bind_list"]
+        for proof in (token, f"AUTH{token}"):
+            told = _asks(bench, ANYBODY, proof, term_sn="T1", tmnl_sn="", user_id="2088")["data"]["has_bind_fm"]
+            expect(told == ("true" if rows else "false"), f"has_bind_fm as the list of {len(rows)} says", told)
+        for row in rows:
+            expect(row["relation_type"] in RELATIONS and row["gender"] in GENDERS, "known codes", row)
+            expect("*" in row["cert_no"] and "*" in row["user_real_name"], "masked name and number", row)
+    ends = [row["cert_no"][-2:] for row in lists["giver"]]
+    expect(bench.card("aided").number[-2:] in ends, "the person whose code the relative shows is in the list", ends)
+
+
+@check("alipay.shown_by", "who shows a code is told: the person, or the relative with the relation")
+def _(bench: Bench) -> None:
+    own = _asks(bench, SHOWN_BY, _token(bench, "aided"))["data"]
+    expect(own["is_family"] == "false" and not own["relation_type"], "is_family false for one's own code", own)
+    lent = _asks(bench, SHOWN_BY, _token(bench, "aided", "giver"))["data"]
+    expect(lent["is_family"] == "true" and lent["relation_type"] in RELATIONS, "is_family true with a relation", lent)
+    for told in (own, lent):
+        expect("*" in told["user_real_name"], "a masked name", told)
+
+
+@check("alipay.refuses", "questions about family accounts with a proof that is none, or is somebody else's, are refused")
+def _(bench: Bench) -> None:
+    code = bench.code("giver")
+    token = _token(bench, "giver")
+    for infno, proof in PROOFS.items():
+        for wrong in ("", "x", "AUTH", code, bench.card("giver").number, token[:-1] + ("1" if token[-1] == "0" else "0")):
+            bench.refused(bench.hospital, infno, {"data": {proof: wrong, "user_id": "2088"}})
+        bench.refused(bench.hospital, infno, {"data": {}})
+        bench.refused(bench.client("other"), infno, {"data": {proof: token}})
+    bench.refused(bench.hospital, "alipay.commerce.medical.fm.unbind", {"data": {"auth_token": token}})

@@ -17,9 +17,8 @@ from mulaid.policy.channels import ACTIONS, KINDS, LOG_INS, channels, limits, re
 from mulaid.policy.check import check
 from mulaid.policy.facts import Facts, Patient, Portion
 from mulaid.policy.pack import Library, Pack, PackTrouble, library
-from mulaid.policy.parameters import PARAMETERS
+from mulaid.policy.parameters import PARAMETERS, reference
 from mulaid.policy.questions import answers, questions
-from mulaid.policy.reference import reference
 from mulaid.policy.split import decide
 from mulaid.refusal import Refusal
 from mulaid.settlement import visit

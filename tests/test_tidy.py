@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 import mulaid
-from mulaid.policy.parameters import PARAMETERS, Kind
-from mulaid.policy.reference import reference
+from mulaid.policy.parameters import PARAMETERS, Kind, reference
 from mulaid.refusal import Words, catalogue
 
 SOURCE = Path(mulaid.__file__).parent

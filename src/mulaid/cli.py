@@ -259,7 +259,7 @@ def packs_show(arguments: argparse.Namespace) -> int:
     """print the values in force for a region on a date, with the layer, confidence and source of each"""
     from mulaid.policy.check import open_library
     from mulaid.policy.pack import region_number
-    from mulaid.policy.reference import reference
+    from mulaid.policy.parameters import reference
 
     on = arguments.at or business_date(wall_clock())
     lib = open_library(arguments.packs)
@@ -283,7 +283,7 @@ def packs_show(arguments: argparse.Namespace) -> int:
 
 def packs_diff(arguments: argparse.Namespace) -> int:
     """tell how two regions or two packs differ, on a date or over all time; exit code 1 when they do"""
-    from mulaid.policy.differ import compare
+    from mulaid.policy.check import compare
 
     on = arguments.at or business_date(wall_clock())
     found = compare(arguments.left, arguments.right, on, arguments.at is not None)

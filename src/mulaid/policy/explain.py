@@ -13,7 +13,7 @@ from typing import Any
 from mulaid.money import Fen, yuan
 from mulaid.policy.facts import SELF
 from mulaid.policy.pack import Pack
-from mulaid.policy.reference import reference
+from mulaid.policy.parameters import reference
 from mulaid.policy.split import Step
 
 RELATIONS = {

@@ -20,8 +20,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from mulaid.policy.parameters import PARAMETERS, plain
-from mulaid.policy.reference import reference
+from mulaid.policy.parameters import PARAMETERS, plain, reference
 from mulaid.refusal import Refusal
 
 NATION = "000000"

@@ -1,16 +1,20 @@
 """The parameters a pack may set and the kind of each. A new number is a line in a pack; a new kind of rule starts here.
 
 `parse` turns a stored plain value (JSON types, numbers as text) into what the law computes with: fen, Decimal ratios, frozensets.
-It raises ValueError with the words a pack's author needs.
+It raises ValueError with the words a pack's author needs. What each parameter is called in Chinese and what it means is in
+`reference.toml`: one place for the document, the commands and the explanations.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal, InvalidOperation
+from functools import cache
+from importlib import resources
 from typing import Any
 
 LEVELS = ("primary", "L1", "L2", "L3", "L3P", "pharmacy")
@@ -534,3 +538,21 @@ PARAMETERS: Mapping[str, Kind] = {
     "remote_promise_months": Kind("months", _count(1, 24)),
     "hotline": Kind("telephone number", _hotline),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One parameter: the chapter of docs/packs.md it stands in, its Chinese name, its meaning in English."""
+
+    chapter: str
+    zh: str
+    means: str
+
+
+@cache
+def reference() -> Mapping[str, Entry]:
+    """Every parameter by name, in the order of the document; the words live in `reference.toml`."""
+    raw = tomllib.loads(resources.files("mulaid.policy").joinpath("reference.toml").read_text("utf-8"))
+    return {
+        name: Entry(chapter, entry["zh"], entry["means"]) for chapter, entries in raw.items() for name, entry in entries.items()
+    }

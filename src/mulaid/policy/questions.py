@@ -14,7 +14,7 @@ from mulaid.money import yuan
 from mulaid.policy.channels import where
 from mulaid.policy.explain import RELATIONS, TAGS
 from mulaid.policy.pack import Pack
-from mulaid.policy.reference import reference
+from mulaid.policy.parameters import reference
 
 NOT_PUBLISHED = "当地没有公布"
 _HOLE = re.compile(r"\{([a-z_:]+)\}")

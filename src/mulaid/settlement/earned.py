@@ -8,9 +8,9 @@ from mulaid.db import Tx
 from mulaid.money import Fen
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy import rules
+from mulaid.policy.benefit import PastYear, addition, record
 from mulaid.policy.facts import Facts
 from mulaid.policy.pack import Library
-from mulaid.policy.rewards import PastYear, addition, record
 from mulaid.settlement.visit import SQL
 
 NEEDED = ("serious_illness_cap", "continuity_reward_yuan", "zero_claim_reward_yuan", "reward_ceiling_ratio")

@@ -17,12 +17,12 @@ from mulaid.calendar import wall_clock
 from mulaid.crypto import digest
 from mulaid.db import Actor, Row
 from mulaid.outside import messages
+from mulaid.outside.messages import Alibaba, NotSent, SandboxSms, Tencent, sms_for
 from mulaid.outside.signing import Credentials, Request, acs3, aws4, tc3
-from mulaid.outside.sms import Alibaba, NotSent, SandboxSms, Tencent, sms_for
 from mulaid.people import phone
 from mulaid.refusal import Refusal
 from mulaid.settings import SettingTrouble
-from mulaid.settlement import news
+from mulaid.settlement import whose
 from stand_in import Seen, stand_in
 
 NUMBER, OTHER = "13800138000", "13900139000"
@@ -410,11 +410,11 @@ def test_words_are_told_after_the_commit_and_never_by_short_message(city: City) 
     city.run(lambda tx: phone.bind(tx, ref, NUMBER, "s1"))
     city.run(lambda tx: messages.say(tx, ref, "您的家人添加了您。", None))
     assert told(city) == []
-    assert city.run(lambda tx: news.send_waiting(tx, ref.book, messages.AppMessages())) == 1
+    assert city.run(lambda tx: whose.send_news(tx, ref.book, messages.AppMessages())) == 1
     assert [(row["person"], row["text"], row["channel"]) for row in told(city)] == [(ref.id, "您的家人添加了您。", "app")]
     assert sorted(row["template"] for row in sms_rows(city)) == ["code", "news"]  # of one moment, so in no order
     city.run(lambda tx: messages.say(tx, ref, "再一条。", None))
-    city.run(lambda tx: news.send_waiting(tx, ref.book, messages.SandboxMessages()))
+    city.run(lambda tx: whose.send_news(tx, ref.book, messages.SandboxMessages()))
     assert {row["text"] for row in told(city)} == {"您的家人添加了您。", "【演示】再一条。"}
     assert len(sms_rows(city)) == 2
 
@@ -437,7 +437,7 @@ def test_a_rolled_back_transaction_tells_nothing(city: City) -> None:
 
     with pytest.raises(Refusal):
         commands.alone(city.db, work, at=city.now, by=Actor("story", "test"))
-    assert city.run(lambda tx: news.send_waiting(tx, ref.book, messages.SandboxMessages())) == 0
+    assert city.run(lambda tx: whose.send_news(tx, ref.book, messages.SandboxMessages())) == 0
 
 
 @pytest.mark.usefixtures("_clock_of_the_story")

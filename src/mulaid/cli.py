@@ -402,9 +402,9 @@ def bench_traffic(arguments: argparse.Namespace) -> int:
 
 def bench_credit(arguments: argparse.Namespace) -> int:
     """measure how fast a month is credited to a population, on a scratch PostgreSQL"""
-    from mulaid.proof.payday import run
+    from mulaid.proof.bench import payday
 
-    return run(say, arguments.people)
+    return payday(say, arguments.people)
 
 
 def city(arguments: argparse.Namespace) -> int:

@@ -20,14 +20,13 @@ from mulaid.db import Actor, Database, Tx
 from mulaid.gateway.auth import BUCKET_SECONDS
 from mulaid.ledger import statement
 from mulaid.money import yuan
-from mulaid.outside.messages import Messages, SandboxMessages, messages_for
-from mulaid.outside.sms import NotSent, Sms
+from mulaid.outside.messages import Messages, NotSent, SandboxMessages, Sms, messages_for
 from mulaid.outside.storage import Storage, storage_for
 from mulaid.people import binding, endings, phone, remit, renewal, wallet
 from mulaid.policy.pack import Library, library
 from mulaid.refusal import Refusal
 from mulaid.settings import Settings
-from mulaid.settlement import crediting, files, news
+from mulaid.settlement import crediting, files, whose
 from mulaid.settlement.crediting import Came
 from mulaid.settlement.visit import SQL
 
@@ -198,7 +197,7 @@ def tell_everybody(db: Database, messages: Messages | None = None) -> int:
     with db.reading(wall_clock(), BY) as tx:
         books = [row["book"] for row in tx.all(SQL.books_with_news)]
     for book in books:
-        work = partial(news.send_waiting, book=book, messages=messages or SandboxMessages())
+        work = partial(whose.send_news, book=book, messages=messages or SandboxMessages())
         sent += commands.alone(db, work, at=wall_clock(), by=BY)
     return sent
 

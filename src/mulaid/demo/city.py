@@ -8,23 +8,24 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any
 from uuid import UUID
 
-from mulaid import commands
+from mulaid import commands, refs
+from mulaid.agency import casework, entrance, staff
+from mulaid.agency.effects import person_of
 from mulaid.calendar import SHANGHAI, Clock, business_date, wall_clock, year_start
 from mulaid.client import Connection
 from mulaid.crypto import Keys
 from mulaid.db import Actor, Database, Statements, Tx
-from mulaid.demo import clerks
 from mulaid.gateway.dialect import profiles
 from mulaid.ledger import chart, journal
 from mulaid.money import Fen, parse_yuan, yuan
 from mulaid.people import activation, aid, enrolment, family, household, wallet
-from mulaid.people.enrolment import Enrolment, PersonRef
+from mulaid.people.enrolment import Enrolment, PersonRef, enrolled
 from mulaid.people.face import Assurance
 from mulaid.people.identity import make_resident_id
 from mulaid.policy.explain import LEVELS, RELATIONS
@@ -38,6 +39,9 @@ ENROLLED_SINCE = date(2020, 1, 1)
 LISTED_SINCE = date(2000, 1, 1)
 LISTS_OF = date(2024, 1, 1)
 WAGE_BASE = "8000"
+CLERKS_PASSWORD = "demo-console-2026"  # noqa: S105 -- public, of made-up clerks in a demonstration
+CLERKS = (("zhao.demo", "赵经办", "420100", "handler"), ("qian.demo", "钱复核", "420000", "checker"))
+CLERKS_BORN = date(1979, 5, 20)
 """The month's contribution base of made-up employees, in yuan, so that the monthly credit has something to share."""
 SCHEMES = {"active": enrolment.EMPLOYEES, "retired": enrolment.EMPLOYEES, "resident": enrolment.RESIDENTS}
 CLASSES = {"active": "在职职工", "retired": "退休职工", "resident": "城乡居民"}
@@ -274,8 +278,8 @@ def _load(tx: Tx, city: City, packs: Library, progress: Progress) -> None:
         return
     progress(f"loading the demo city: {len(city.people)} people, {len(city.places)} institutions, {len(city.items)} items")
     bonds = populate(tx, city, packs)
-    clerks.settle_in(tx)
-    clerks.first_case(tx, bonds[0])
+    open_agency(tx)
+    first_case(tx, bonds[0])
     progress(f"the demo city is there: {len(city.authorisations)} authorisations, {len(city.bonds)} family accounts")
 
 
@@ -477,3 +481,36 @@ def _catalogue(city: City) -> Iterator[str]:
         upfront = "" if item.upfront is None else f"{item.upfront // 10_000}%"
         limit = "" if item.limit is None else yuan(item.limit)
         yield f"| `{item.code}` | {item.name} | {yuan(item.price)} | {grades[item.grade]} | {upfront} | {limit} | {item.tag} |"
+
+
+def open_agency(tx: Tx) -> None:
+    """Staff as they would be added by hand, each with a password and a second factor of their own."""
+    system, security = (
+        _applicant(tx, "root.sys", "孙系统", staff.NATION, 0),
+        _applicant(tx, "root.sec", "李安全", staff.NATION, 1),
+    )
+    staff.found(tx, system, security, allow_test_area=True)
+    stored = entrance.hashed(CLERKS_PASSWORD)
+    as_system, as_security = (replace(tx, by=Actor(one.id, "desk")) for one in (system, security))
+    for place, (who, name, region, role) in enumerate(CLERKS, 2):
+        staff.add(as_system, _applicant(tx, who, name, region, place), allow_test_area=True)
+        staff.propose(as_system, who, [role])
+        staff.grant(as_security, who)
+        word = entrance.invite(as_system, who)
+        secret = entrance.prepare(tx, who, word, stored)
+        # The clock of the first code is a step behind, so that the present one still serves to sign in.
+        entrance.prove(tx, who, word, entrance.code_of(secret, tx.at - timedelta(seconds=entrance.STEP)))
+
+
+def first_case(tx: Tx, bond: UUID) -> None:
+    """Somebody asked at the counter to end a family account."""
+    row = tx.one(staff.SQL.bond, book=refs.book_of(bond), id=bond)
+    assert row is not None, "the bond was made a moment ago"
+    member = person_of(row["member"])
+    region = enrolled(tx, member, business_date(tx.at)).region
+    casework.open_case(tx, "unbind_counter", person=member, applicant=member, about=bond, region=region)
+
+
+def _applicant(tx: Tx, who: str, name: str, region: str, place: int) -> staff.Applicant:
+    number = make_resident_id("100000", CLERKS_BORN, 990 - place)
+    return staff.Applicant(who, name, "01", number, region, business_date(tx.at) + timedelta(days=700))

@@ -2,9 +2,9 @@
 
 Every step is told to the trace with its parameter. What the funds leave is for accounts and cash, which `split` divides.
 
-A resident's past years add to the serious-illness cap (policy N2d-N2g): after four full years each further year does, and so does
-each year in which nothing was reimbursed, until the addition is used; both together stay within a share of the region's own cap. A
-break starts the count of years anew.
+A resident's past years add to the serious-illness cap (policy N2d-N2g): after four full years each further year does, and so
+does each year in which nothing was reimbursed, until the addition is used; both together stay within a share of the region's own
+cap. A break starts the count of years anew.
 """
 
 from __future__ import annotations

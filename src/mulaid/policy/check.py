@@ -1,7 +1,7 @@
 """For whoever reviews packs: what is wrong with a folder of them, and how two regions or two versions of their packs differ.
 
-Wrong is what goes beyond the form of each value: gaps, broken chains, typing errors, cases that fail. A *fault* makes a pack unusable
-or unfair; a *remark* is something its author should look at and may be right about.
+Wrong is what goes beyond the form of each value: gaps, broken chains, typing errors, cases that fail. A *fault* makes a pack
+unusable or unfair; a *remark* is something its author should look at and may be right about.
 """
 
 from __future__ import annotations

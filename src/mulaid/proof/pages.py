@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from mulaid.db import Database
-from mulaid.demo import city, clerks, story
+from mulaid.demo import city, story
 from mulaid.proof import bench
 
 Say = Callable[[str], None]
@@ -175,7 +175,7 @@ def _clerk(base: str) -> Browser:
     page = one.http.get("/console/enter").text
     shown = re.search(rf"{re.escape(CLERK)}.*?\b([0-9]{{6}})\b", page, re.DOTALL | re.ASCII)
     assert shown, "the demonstration shows its clerks' codes"
-    _post(one, "/console/enter", page, {"who": CLERK, "password": clerks.PASSWORD, "code": shown[1]})
+    _post(one, "/console/enter", page, {"who": CLERK, "password": city.CLERKS_PASSWORD, "code": shown[1]})
     return one
 
 

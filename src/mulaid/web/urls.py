@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from mulaid.web import frame, start, story
+from mulaid.web import frame, start
 from mulaid.web.citizen import (
     aid,
     bind,
@@ -38,7 +38,7 @@ urlpatterns = [
     path("enter/code", anybody(both(entrance.code)), name="enter_code"),
     path("enter/vouched", anybody(require_POST(entrance.vouched)), name="vouched"),
     path("in/<str:channel>", anybody(require_safe(entrance.frame)), name="frame"),
-    path("story/<str:step>", demonstration(require_POST(story.go)), name="story"),
+    path("story/<str:step>", demonstration(require_POST(start.go)), name="story"),
     path("enter/as", demonstration(require_POST(entrance.as_made_up)), name="enter_as"),
     path("leave", anybody(require_POST(entrance.leave)), name="leave"),
     path("confirm", citizen(both(entrance.confirm)), name="confirm"),

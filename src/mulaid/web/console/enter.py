@@ -20,7 +20,7 @@ from mulaid.web.reading import Outcome, alone, reading
 from mulaid.web.visitor import inward
 
 MADE_UP = (("zhao.demo", "经办，武汉"), ("qian.demo", "复核，湖北"))
-"""The demo city's clerks (mulaid.demo.clerks)."""
+"""The demo city's clerks (mulaid.demo.city)."""
 
 
 class Enter(Form):

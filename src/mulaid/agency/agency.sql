@@ -138,6 +138,11 @@ where book = %(book)s and id = %(id)s and version = %(version)s and state = 'tak
 update desk_case set state = 'checked', checked_by = %(by)s, checked_at = %(at)s, version = version + 1
 where book = %(book)s and id = %(id)s and version = %(version)s and state = 'decided'
 
+-- heard_case --
+-- Somebody was heard at the counter: on record under a version of its own.
+update desk_case set version = version + 1
+where book = %(book)s and id = %(id)s and version = %(version)s and state = 'taken' and taken_by = %(by)s
+
 -- send_back_case --
 -- The verdict falls, and whoever has the case goes on.
 update desk_case set state = 'taken', verdict = null, reason = null, words = null, basis = null, decided_by = null, decided_at = null,
@@ -163,7 +168,31 @@ select no, at, actor, act, words from desk_event where book = %(book)s and file 
 select book, id, matter, region, state, person, applicant, signals, opened_at, due_on, papers_due_on, taken_by, decided_by, version
 from desk_case
 where ended_at is null and book between %(first)s and %(last)s and region like %(prefix)s || '%%' and state = any(%(states)s)
+  and (%(matter)s::text = '' or matter = %(matter)s)
 order by due_on, id limit %(most)s
+
+-- open_of --
+-- What is being decided about a person in one book.
+select book, id, matter, region, state, person, applicant, signals, opened_at, due_on, papers_due_on, taken_by, decided_by, version
+from desk_case where book = %(book)s and person = %(person)s and ended_at is null order by id
+
+-- waiting_numbers --
+-- How many cases of each matter wait in a region of responsibility, by state, and how many of them are late.
+select matter, state, count(*)::int as many, count(*) filter (where coalesce(papers_due_on, due_on) < %(on)s)::int as late
+from desk_case
+where ended_at is null and book between %(first)s and %(last)s and region like %(prefix)s || '%%' and state = any(%(states)s)
+group by matter, state
+
+-- charges --
+-- A person's last settlements, newest first.
+select s.id, s.settled_at, s.total, s.refunds, s.refunded_by, i.name as place
+from settlement s join institution i on i.code = s.institution
+where s.book = %(book)s and s.person = %(person)s order by s.id desc limit %(most)s
+
+-- bookings --
+-- What was booked on a person's purses outside of settlements, newest first.
+select e.journal, e.kind, e.fen, e.business_date, j.cause from entry e join journal j on j.book = e.book and j.id = e.journal
+where e.book = %(book)s and e.holder = %(holder)s and j.settlement is null order by e.recorded_at desc, e.journal desc limit %(most)s
 
 -- add_applied --
 -- A case from the applicant's side.

@@ -22,9 +22,13 @@ from mulaid.calendar import business_date
 from mulaid.crypto import digest
 from mulaid.db import Actor, Row, Tx
 from mulaid.outside.messages import say
-from mulaid.people import activation, family
+from mulaid.people import activation, binding, family
+from mulaid.people.application import age_of
+from mulaid.people.consent import Letter
 from mulaid.people.eligibility import COUNTER, shown
-from mulaid.people.enrolment import BUCKETS, PersonRef, enrolled
+from mulaid.people.enrolment import BUCKETS, PersonRef, enrolled, newest
+from mulaid.people.enrolment import SQL as PEOPLE
+from mulaid.policy.pack import library
 from mulaid.refs import LARGEST_BOOK
 from mulaid.refusal import Refusal
 
@@ -38,6 +42,7 @@ REVIEWS = {
 """Which matter a request to bind is, by why it waits for the agency."""
 
 UNDECIDED = ["open", "taken", "asked_for_papers"]
+WAITING = (*UNDECIDED, "decided")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,16 @@ class Brief:
     taken_by: str | None
     version: int
     words: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many cases of a matter are in a state, and how many of those are late."""
+
+    matter: str
+    state: str
+    many: int
+    late: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,16 +227,33 @@ def _adopt(tx: Tx, name: str, row: Row, *, person: PersonRef, applicant: PersonR
 # Clerks
 
 
-def queue(tx: Tx, states: Sequence[str] = (*UNDECIDED, "decided"), most: int = 200) -> list[Brief]:
-    """What waits in the acting clerk's region, the most urgent first."""
-    clerk = staff.find(tx, tx.by.name)
-    clerk = staff.acting(tx, staff.BUSINESS, clerk.region)
-    prefix = staff.prefix(clerk.region)
-    area = prefix[:4]
-    first = int(area.ljust(4, "0")) * BUCKETS
-    last = int(area.ljust(4, "9")) * BUCKETS + BUCKETS - 1
-    rows = tx.all(SQL.queue, first=first, last=min(last, LARGEST_BOOK), prefix=prefix, states=list(states), most=most)
+def at_counter(tx: Tx, person: PersonRef, *others: PersonRef) -> str:
+    """The last region of a person who stands at the counter, if the acting handler may do something there for all of them.
+
+    Refuses who was never enrolled, another role or region, and the clerk's own family.
+    """
+    last = newest(tx, person, business_date(tx.at))
+    if last is None:
+        raise Refusal("people.not_enrolled", fact=business_date(tx.at).isoformat())
+    staff.require_stranger(tx, staff.acting(tx, HANDLER, last.region), [person, *others])
+    return last.region
+
+
+def queue(tx: Tx, states: Sequence[str] = WAITING, most: int = 200, matter: str = "") -> list[Brief]:
+    """What waits in the acting clerk's region, the most urgent first; of one matter when given."""
+    rows = tx.all(SQL.queue, **_region(tx), states=list(states), matter=matter, most=most)
     return [_brief(tx, row) for row in rows]
+
+
+def numbers(tx: Tx) -> list[Waiting]:
+    """How many cases wait in the acting clerk's region, by matter and state, all of them counted."""
+    rows = tx.all(SQL.waiting_numbers, **_region(tx), states=list(WAITING), on=business_date(tx.at))
+    return [Waiting(**row) for row in rows]
+
+
+def open_about(tx: Tx, person: PersonRef, region: str) -> list[Brief]:
+    """What is being decided about a person at the desk of a region; whether the reader may see it is asked before."""
+    return [_brief(tx, row) for row in tx.all(SQL.open_of, book=_book(region, person), person=person.id)]
 
 
 def read(tx: Tx, case: UUID, purpose: str = "") -> Case:
@@ -300,6 +332,37 @@ def check(tx: Tx, case: UUID, version: int) -> None:
     _event(tx, case, "check")
 
 
+def consent_letter(tx: Tx, case: UUID, speaker: PersonRef) -> Letter:
+    """What somebody who stands at the counter is shown before agreeing for a member under 16, or as one of 14 or 15.
+
+    Refuses a matter that asks for nobody's word, who is not of age or not alive, and a member under 14 alone.
+    """
+    return _to_agree(tx, _find(tx, case), speaker)
+
+
+def consent(tx: Tx, case: UUID, version: int, speaker: PersonRef, agreed: str) -> None:
+    """The handler who has the case saw the speaker's papers and heard the word: it is on record with the letter as it was shown.
+
+    Refuses what `consent_letter` refuses, and consent.text_changed.
+    """
+    found = _mine(tx, case, HANDLER, version)
+    shown_letter = _to_agree(tx, found, speaker)
+    binding.consent_at_counter(standing(tx), library(), found.about, speaker, agreed)
+    _must(tx, found, tx.run(SQL.heard_case, **_at(found), by=tx.by.name))
+    _event(tx, case, "consent", f"{shown(tx, speaker)} 当面同意《{shown_letter.title}》")
+
+
+def bring_papers(tx: Tx, case: UUID) -> Case:
+    """The case for which papers are handed over at the counter, if the acting handler has it; else refuses as every step does."""
+    found = _find(tx, case)
+    _clerk(tx, HANDLER, found)
+    if found.state not in ("taken", "asked_for_papers"):
+        raise Refusal("desk.wrong_state", state=STATES[found.state])
+    if found.taken_by != tx.by.name:
+        raise Refusal("desk.taken_by_other")
+    return found
+
+
 def send_back(tx: Tx, case: UUID, version: int, words: str) -> None:
     """The second person does not agree, and says why; the verdict falls."""
     found = _mine(tx, case, CHECKER, version)
@@ -311,14 +374,14 @@ def send_back(tx: Tx, case: UUID, version: int, words: str) -> None:
 
 def freeze(tx: Tx, person: PersonRef, why: str) -> None:
     """The hotline or the counter stops a credential at once; the person is told. Refuses other regions and one's own family."""
-    _for_person(tx, person)
+    at_counter(tx, person)
     activation.freeze(tx, person, None, _said(why))
     say(tx, person, "您的医保电子凭证已由医保部门停用。不是您要求的，请拨打 12393。", None)
 
 
 def thaw(tx: Tx, person: PersonRef) -> None:
     """The desk lets a credential go that it froze, or that the person cannot let go of; the person is told."""
-    _for_person(tx, person)
+    at_counter(tx, person)
     activation.thaw(tx, person, None)
     say(tx, person, "您的医保电子凭证已恢复使用。不是您要求的，请拨打 12393。", None)
 
@@ -380,6 +443,15 @@ def _book(region: str, person: PersonRef) -> int:
     return int(region[:4]) * BUCKETS + person.book % BUCKETS
 
 
+def _region(tx: Tx) -> dict[str, Any]:
+    """What the acting clerk's region of responsibility is in books and codes."""
+    clerk = staff.acting(tx, staff.BUSINESS, staff.find(tx, tx.by.name).region)
+    prefix = staff.prefix(clerk.region)
+    first = int(prefix[:4].ljust(4, "0")) * BUCKETS
+    last = int(prefix[:4].ljust(4, "9")) * BUCKETS + BUCKETS - 1
+    return {"first": first, "last": min(last, LARGEST_BOOK), "prefix": prefix}
+
+
 def _find(tx: Tx, case: UUID) -> Case:
     row = tx.one(SQL.case, book=refs.book_of(case), id=case)
     if row is None:
@@ -396,13 +468,7 @@ def _find(tx: Tx, case: UUID) -> Case:
 
 def _clerk(tx: Tx, role: str | Sequence[str], case: Case) -> None:
     one = staff.acting(tx, role, case.region)
-    staff.require_stranger(tx, one, [case.person, case.applicant])
-
-
-def _for_person(tx: Tx, person: PersonRef) -> None:
-    """Whether the acting handler may do something for a person outside of any case."""
-    one = staff.acting(tx, HANDLER, enrolled(tx, person, business_date(tx.at)).region)
-    staff.require_stranger(tx, one, [person])
+    staff.require_stranger(tx, one, case.parties)
 
 
 def _mine(tx: Tx, case: UUID, role: str, version: int) -> Case:
@@ -428,6 +494,41 @@ def _must(tx: Tx, seen: Case, touched: int) -> None:
 
 def _at(case: Case) -> dict[str, Any]:
     return {"book": case.book, "id": case.id, "version": case.version}
+
+
+def standing(tx: Tx) -> Tx:
+    """The same transaction at the counter: what the domain records of it says that somebody stood there."""
+    return replace(tx, by=Actor(tx.by.name, COUNTER, tx.by.place))
+
+
+def _to_agree(tx: Tx, found: Case, speaker: PersonRef) -> Letter:
+    """The letter for a speaker, whom the handler who has the case may hear."""
+    _clerk(tx, HANDLER, found)
+    staff.require_stranger(tx, staff.find(tx, tx.by.name), [speaker])
+    if found.matter.name not in REVIEWS.values():
+        raise Refusal("desk.no_word_needed")
+    if found.state != "taken":
+        raise Refusal("desk.wrong_state", state=STATES[found.state])
+    if found.taken_by != tx.by.name:
+        raise Refusal("desk.taken_by_other")
+    alive(tx, speaker)
+    pack, age = family.pack_of(tx, library(), found.person), age_of(tx, found.person)
+    if age >= pack["face_check_min_age_years"]:
+        raise Refusal("desk.no_word_needed")
+    if speaker == found.person and age < pack["guardian_consent_below_age_years"]:
+        raise Refusal("family.guardian_consent_required", age=pack["guardian_consent_below_age_years"])
+    if speaker != found.person and age_of(tx, speaker) < pack["adult_age_years"]:
+        raise Refusal("desk.not_of_age", age=pack["adult_age_years"])
+    return binding.guardian_letter(tx, library(), found.about, speaker)
+
+
+def alive(tx: Tx, person: PersonRef) -> None:
+    """Refuses who is registered as dead: such a one stands at no counter."""
+    row = tx.one(PEOPLE.person, book=person.book, id=person.id)
+    if row is None:
+        raise Refusal("people.unknown")
+    if row["died_on"] is not None:
+        raise Refusal("desk.not_alive")
 
 
 def _basis(tx: Tx, case: Case) -> bytes:

@@ -14,6 +14,7 @@ from mulaid import refs
 from mulaid.agency import evidence
 from mulaid.agency.matters import Case
 from mulaid.agency.staff import SQL
+from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.ledger import journal
 from mulaid.people import activation, aid, application, binding, endings, family, filings
@@ -137,7 +138,6 @@ def pay_out(tx: Tx, case: Case) -> None:
 
 def file_care(tx: Tx, case: Case) -> None:
     """Care in another region is filed, on the papers of the case."""
-    papers = [paper.id for paper in evidence.papers_of(tx, case.id, case.about) if not paper.gone]
     detail, since = case.detail, case.detail.get("care_since")
     filings.file(
         tx,
@@ -147,8 +147,17 @@ def file_care(tx: Tx, case: Case) -> None:
         detail["region"],
         detail["reason"],
         care_since=date.fromisoformat(since) if since else None,
-        evidence=papers,
+        evidence=_papers(tx, case),
     )
+
+
+def supply_papers(tx: Tx, case: Case) -> None:
+    """What was promised when care elsewhere was filed has been handed in, on the day the case was opened."""
+    filings.supply_papers(tx, case.person, case.about, _papers(tx, case), given_on=business_date(case.opened_at))
+
+
+def _papers(tx: Tx, case: Case) -> list[UUID]:
+    return [paper.id for paper in evidence.papers_of(tx, case.id, case.about) if not paper.gone]
 
 
 EFFECTS: dict[str, Effect] = {
@@ -161,6 +170,7 @@ EFFECTS: dict[str, Effect] = {
     "activation_offline": Effect(activate),
     "dispute_not_me": Effect(end_disputed, resume_disputed),
     "remote_filing_review": Effect(file_care),
+    "filing_papers": Effect(supply_papers),
     "wrong_charge": Effect(refund),
     "correction": Effect(correct),
     "account_withdrawal": Effect(pay_out),

@@ -67,6 +67,12 @@ class Case:
         return refs.book_of(self.id)
 
     @property
+    def parties(self) -> list[PersonRef]:
+        """Everybody whose affair it is: whose family may not decide it."""
+        heirs = [UUID(heir) for heir in self.detail.get("heirs", {})]
+        return [self.person, self.applicant, *(PersonRef(refs.book_of(heir), heir) for heir in heirs)]
+
+    @property
     def number(self) -> str:
         """What people call it by."""
         return refs.show(refs.CASE, self.id)

@@ -81,7 +81,7 @@ grant insert on mulaid.waiting, mulaid.premium, mulaid.premium_given, mulaid.rem
 grant update (undone_at) on mulaid.waiting to mulaid_web;
 grant update (used, month, month_used, year, year_used, day, day_used) on mulaid.aid to mulaid_web;
 grant update (refunded_at, refunds) on mulaid.premium to mulaid_web;
-grant update (valid_to, ended_on, promise_only, papers_due, evidence, version) on mulaid.remote_filing to mulaid_web;
+grant update (valid_to, ended_on, promise_only, papers_due, evidence, version) on mulaid.remote_filing to mulaid_web, mulaid_worker;
 grant update (valid_to, evidence, version) on mulaid.chronic to mulaid_web;
 grant update (balance, last_no) on mulaid.purse to mulaid_web, mulaid_worker;
 grant update (fen) on mulaid.returned to mulaid_web;

@@ -378,6 +378,11 @@ def consent_at_counter(tx: Tx, library: Library, request: UUID, speaker: PersonR
     store(tx, {**row, "consent": given})
 
 
+def consented(tx: Tx, request: UUID) -> bool:
+    """Whether an agreement to a request is on record and was not taken back."""
+    return _consented(tx, row_of(tx, request))
+
+
 def refuse(tx: Tx, request: UUID, why: str, said: str) -> None:
     """The agency says no: a reason from its list, and the words the citizen reads."""
     row = held(tx, request)

@@ -64,7 +64,7 @@ def pay_out(
     if not at_counter(tx):
         raise Refusal("account.counter_only")
     on = business_date(tx.at)
-    region = _entitled(tx, person, because, on)
+    region = entitled(tx, person, because, on)
     release_by_facts(tx, library, person)
     held = balances(tx, person.book, person.id)
     left = {kind: held.get(kind, 0) for kind in (chart.OWN, chart.CURRENT_YEAR, chart.WALLET)}
@@ -91,8 +91,8 @@ def pay_out(
     return {"heirs": total - cash, "cash": cash}
 
 
-def _entitled(tx: Tx, person: PersonRef, because: str, on: date) -> str:
-    """The region that pays; refuses a situation the records do not show."""
+def entitled(tx: Tx, person: PersonRef, because: str, on: date) -> str:
+    """The region that pays out; refuses a situation the records do not show (account.not_entitled)."""
     who = tx.one(SQL.person, book=person.book, id=person.id)
     if who is None:
         raise Refusal("people.unknown")

@@ -91,7 +91,7 @@ def file(
     home = enrolled(tx, person, today)
     if home.status != "normal":
         raise Refusal("filing.not_insured")
-    _check(home.region, kind, region, reason, promise=promise, evidence=evidence)
+    _check(home.region, kind, region, reason, promise=promise, papers=bool(evidence))
     since = _since(today, care_since, discharged=discharged)
     for living in tx.all(SQL.living_filings, book=person.book, person=person.id, kind=kind, on=today):
         if living["region"] == region:
@@ -122,13 +122,32 @@ def file(
     return _one(tx, person, filing)
 
 
-def supply_papers(tx: Tx, person: PersonRef, filing: UUID, evidence: Sequence[UUID]) -> Filing:
-    """Hand in what was promised: the filing holds until changed, and at home as well. Refuses none owed, and a day too late."""
+def may_file(tx: Tx, person: PersonRef, kind: str, region: str, reason: str, care_since: date | None = None) -> None:
+    """Whether this could be filed today with papers that are still to come; refuses what `file` refuses of the rest."""
+    today = business_date(tx.at)
+    home = enrolled(tx, person, today)
+    if home.status != "normal":
+        raise Refusal("filing.not_insured")
+    _check(home.region, kind, region, reason, promise=False, papers=True)
+    _since(today, care_since, discharged=False)
+
+
+def papers_owed(tx: Tx, person: PersonRef, filing: UUID, on: date) -> Row:
+    """The filing for which a person hands in papers on a day; refuses none owed, and a day too late."""
     row = _mine(tx, person, filing)
     if not row["promise_only"] or row["ended_on"] is not None:
         raise Refusal("filing.no_papers_owed")
-    if business_date(tx.at) > row["papers_due"]:
+    if on > row["papers_due"]:
         raise Refusal("filing.papers_late", due=row["papers_due"].isoformat())
+    return row
+
+
+def supply_papers(tx: Tx, person: PersonRef, filing: UUID, evidence: Sequence[UUID], *, given_on: date | None = None) -> Filing:
+    """Hand in what was promised: the filing holds until changed, and at home as well. Refuses as `papers_owed`, and no papers.
+
+    `given_on`: the day on which they were handed in, where somebody looked at them first; today unless said otherwise.
+    """
+    row = papers_owed(tx, person, filing, given_on or business_date(tx.at))
     if not evidence:
         raise Refusal("filing.papers_needed", kind=KINDS[row["kind"]])
     tx.run(SQL.papers_came, book=person.book, id=filing, evidence=[*row["evidence"], *evidence])
@@ -222,7 +241,7 @@ def diseases_on(tx: Tx, person: PersonRef, on: date) -> list[str]:
     return [row["disease"] for row in tx.all(SQL.diseases_on, book=person.book, person=person.id, on=on)]
 
 
-def _check(home: str, kind: str, region: str, reason: str, *, promise: bool, evidence: Sequence[UUID]) -> None:
+def _check(home: str, kind: str, region: str, reason: str, *, promise: bool, papers: bool) -> None:
     if kind not in KINDS:
         raise Refusal("filing.unknown_kind")
     if not _REGION.fullmatch(region):
@@ -233,7 +252,7 @@ def _check(home: str, kind: str, region: str, reason: str, *, promise: bool, evi
         raise Refusal("filing.reason_needed", most=LONGEST_REASON)
     if promise and kind != LONG_TERM:
         raise Refusal("filing.no_promise", kind=KINDS[kind])
-    if kind in NEEDS_PAPERS and not promise and not evidence:
+    if kind in NEEDS_PAPERS and not promise and not papers:
         raise Refusal("filing.papers_needed", kind=KINDS[kind])
 
 

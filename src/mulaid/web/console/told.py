@@ -14,7 +14,7 @@ from mulaid.db import Tx
 from mulaid.ledger import journal
 from mulaid.ledger.chart import PURSE_NAMES, purse_key
 from mulaid.money import yuan
-from mulaid.people import aid, application, binding
+from mulaid.people import aid, application, binding, filings
 from mulaid.people.endings import BECAUSE
 from mulaid.people.enrolment import SQL as PEOPLE
 from mulaid.people.enrolment import Enrolment, PersonRef, enrolled, person
@@ -79,6 +79,10 @@ def _binding(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
     yield "当事人是申请人的", RELATIONS[found.relation]
     yield "绑定方式", ROUTES.get(found.route, found.route)
     yield "亲属关系", KIN[found.kinship]
+    if found.member and application.age_of(tx, found.member) < application.grown_age(
+        tx, library(), application.row_of(tx, case.about)
+    ):
+        yield "监护人或本人同意", "已经同意" if binding.consented(tx, case.about) else "还没有"
     yield "现在", application.STATES[found.state]
 
 
@@ -138,6 +142,16 @@ def _filing(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
         yield "已在当地就医", f"{case.detail['care_since']} 起"
 
 
+def _owed(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+    found = next((one for one in filings.filings(tx, case.person) if one.id == case.about), None)
+    if found is None:
+        raise Refusal("filing.unknown")
+    yield "备案类型", KINDS[found.kind]
+    yield "就医地", region(found.region)
+    yield "备案日期", day(found.filed_at)
+    yield "材料", f"承诺 {day(found.papers_due)}前补交" if found.papers_due else "已经补交"
+
+
 def _activation(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
     row = tx.one(PEOPLE.credential, book=case.person.book, person=case.person.id)
     yield "医保码", "已经激活" if row else "还没有激活"
@@ -156,4 +170,5 @@ TELL: dict[str, Callable[[Tx, Case], Iterator[tuple[str, str]]]] = {
     "account_withdrawal": _payout,
     "activation_offline": _activation,
     "remote_filing_review": _filing,
+    "filing_papers": _owed,
 }

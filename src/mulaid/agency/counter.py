@@ -1,0 +1,346 @@
+"""The counter: somebody stands there. A clerk looks the person up, opens a matter, or hears a consent that is due anew.
+
+What is opened here goes the way of every case: taken, decided, checked by a second person, effected by the worker. Nothing that a
+clerk types is believed: what a matter is about belongs to the person, and details are checked before there is a case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from mulaid import audit, refs
+from mulaid.agency import casework
+from mulaid.agency.casework import Brief
+from mulaid.agency.effects import LEDGER, person_of
+from mulaid.agency.matters import matter
+from mulaid.agency.staff import SQL, find, require_stranger
+from mulaid.calendar import business_date
+from mulaid.db import Row, Tx
+from mulaid.ledger import chart
+from mulaid.money import Fen
+from mulaid.outside.messages import say
+from mulaid.people import aid, endings, enrolment, family, filings, renewal
+from mulaid.people.aid import Aid
+from mulaid.people.consent import Letter
+from mulaid.people.enrolment import SQL as PEOPLE
+from mulaid.people.enrolment import Enrolment, PersonRef
+from mulaid.people.family import Bond
+from mulaid.people.filings import Filing
+from mulaid.people.phone import use_allowance
+from mulaid.policy.pack import library
+from mulaid.refusal import Refusal
+from mulaid.settlement import pay
+
+LOOKS = 200
+"""How many people a clerk may look up on one day."""
+PURPOSES = {"counter": "本人或家人到窗口办理", "telephone": "电话咨询", "case": "办理案件需要"}
+MOST_HEIRS, MOST_FEN = 6, 10**13
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One settlement of a person; `state`: "" where it stands, refund or refunded."""
+
+    id: UUID
+    at: datetime
+    place: str
+    total: Fen
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What a journal outside of settlements moved in one of a person's purses."""
+
+    journal: UUID
+    purse: str
+    fen: Fen
+    on: date
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a handler sees of a person: masked names, nothing medical. `credential`: "", active or frozen."""
+
+    person: PersonRef
+    died_on: date | None
+    newest: Enrolment | None
+    credential: str
+    shown_by: Sequence[Bond]
+    shows: Sequence[Bond]
+    gives: Sequence[Aid]
+    receives: Sequence[Aid]
+    charges: Sequence[Charge]
+    bookings: Sequence[Booking]
+    filings: Sequence[Filing]
+    cases: Sequence[Brief]
+
+
+# Looking
+
+
+def count_look(tx: Tx) -> None:
+    """Count that the acting clerk looks somebody up, in a transaction of its own; refuses the two hundred and first of a day."""
+    if not use_allowance(tx, f"look:{tx.by.name}", LOOKS):
+        raise Refusal("desk.too_many_looks")
+
+
+def look(tx: Tx, person: PersonRef, purpose: str, most: int = 20) -> Seen:
+    """What the acting handler may see of somebody who stands at the counter or calls; person and purpose are in the audit trail.
+
+    Refuses no purpose, other regions and the clerk's own family.
+    """
+    if purpose not in PURPOSES:
+        raise Refusal("desk.no_purpose")
+    region = casework.at_counter(tx, person)
+    audit.write(tx, person.book, "look_up_person", person.id, purpose=purpose)
+    row = tx.one(PEOPLE.person, book=person.book, id=person.id)
+    assert row is not None, "who has an enrolment is there"
+    card = tx.one(PEOPLE.credential, book=person.book, person=person.id)
+    return Seen(
+        person=person,
+        died_on=row["died_on"],
+        newest=enrolment.newest(tx, person, business_date(tx.at)),
+        credential="" if card is None else "frozen" if card["frozen_at"] else "active",
+        shown_by=family.binders(tx, person),
+        shows=family.members(tx, person),
+        gives=aid.given(tx, person),
+        receives=aid.received(tx, person),
+        charges=[_charge(row) for row in tx.all(SQL.charges, book=person.book, person=person.id, most=most)],
+        bookings=[_booking(row) for row in tx.all(SQL.bookings, book=person.book, holder=person.id, most=most)],
+        filings=filings.filings(tx, person),
+        cases=casework.open_about(tx, person, region),
+    )
+
+
+# Opening
+
+
+def open_matter(
+    tx: Tx,
+    name: str,
+    person: PersonRef,
+    *,
+    applicant: PersonRef,
+    about: UUID | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> UUID:
+    """A case that the acting handler opens for `applicant`, who stands at the counter, about something of `person`'s.
+
+    `about`: the bond, authorisation, settlement, journal or filing; none where it is the person. `detail` as MATTERS checks it.
+    Refuses other roles and regions, the clerk's own family, an applicant who is not alive, what is another person's, details that
+    do not fit, and what is being decided already. The person is told.
+    """
+    if name not in MATTERS:
+        raise Refusal("desk.not_opened_here")
+    region = casework.at_counter(tx, person, applicant)
+    casework.alive(tx, applicant)
+    given = dict(detail or {})
+    thing = MATTERS[name](tx, _Application(person, applicant, about, given))
+    case = casework.open_case(tx, name, person=person, applicant=applicant, about=thing, region=region, detail=given)
+    if (row := tx.one(PEOPLE.person, book=person.book, id=person.id)) and row["died_on"] is None:
+        title = matter(name).title
+        say(tx, person, f"医保经办窗口登记了与您有关的申请：{title}。不是您或家人要求的，请拨打 12393。", case)
+    return case
+
+
+@dataclass(frozen=True, slots=True)
+class _Application:
+    """What was asked for, before anything of it is believed."""
+
+    person: PersonRef
+    applicant: PersonRef
+    about: UUID | None
+    detail: dict[str, Any]
+
+    def only(self, *names: str) -> None:
+        """Refuses a detail that the matter does not know."""
+        if strange := [name for name in self.detail if name not in names]:
+            raise Refusal("desk.bad_detail", what=str(strange[0])[:30])
+
+    def itself(self) -> UUID:
+        """The person, where the matter is about nothing else."""
+        if self.about not in (None, self.person.id):
+            raise Refusal("desk.not_theirs")
+        return self.person.id
+
+    def thing(self) -> UUID:
+        """What it is about, where that is something of the person's."""
+        if self.about is None:
+            raise Refusal("desk.not_theirs")
+        return self.about
+
+    def text(self, name: str) -> str:
+        """A detail that is text, empty where it is not given."""
+        value = self.detail.get(name, "")
+        if not (isinstance(value, str) and value.isprintable()):
+            raise Refusal("desk.bad_detail", what=name)
+        return value
+
+
+def _unbinding(tx: Tx, one: _Application) -> UUID:
+    one.only()
+    row = tx.one(SQL.bond, book=refs.book_of(one.thing()), id=one.thing())
+    if row is None or one.person.id not in (row["member"], row["binder"]):
+        raise Refusal("desk.not_theirs")
+    return one.thing()
+
+
+def _ending_aid(tx: Tx, one: _Application) -> UUID:
+    one.only()
+    try:
+        found = aid.find(tx, one.thing())
+    except Refusal:
+        raise Refusal("desk.not_theirs") from None
+    if not found.living or one.person not in (found.giver, found.receiver):
+        raise Refusal("desk.not_theirs")
+    return one.thing()
+
+
+def _activation(tx: Tx, one: _Application) -> UUID:
+    one.only()
+    if tx.one(PEOPLE.credential, book=one.person.book, person=one.person.id) is not None:
+        raise Refusal("credential.active_already")
+    casework.alive(tx, one.person)
+    return one.itself()
+
+
+def _remote_care(tx: Tx, one: _Application) -> UUID:
+    one.only("kind", "region", "reason", "care_since")
+    since = one.text("care_since")
+    try:
+        day = date.fromisoformat(since) if since else None
+    except ValueError:
+        raise Refusal("filing.bad_day", given=since[:10]) from None
+    filings.may_file(tx, one.person, one.text("kind"), one.text("region"), one.text("reason"), day)
+    one.detail["reason"] = one.text("reason").strip()
+    return one.itself()
+
+
+def _owed_papers(tx: Tx, one: _Application) -> UUID:
+    one.only()
+    if one.thing() not in {filing.id for filing in filings.filings(tx, one.person)}:
+        raise Refusal("desk.not_theirs")
+    filings.papers_owed(tx, one.person, one.thing(), business_date(tx.at))
+    return one.thing()
+
+
+def _wrong_charge(tx: Tx, one: _Application) -> UUID:
+    one.only()
+    try:
+        row = pay.find(tx, one.thing())
+    except Refusal:
+        raise Refusal("desk.not_theirs") from None
+    if row["person"] != one.person.id:
+        raise Refusal("desk.not_theirs")
+    if row["refunds"] is not None:
+        raise Refusal("settlement.is_refund")
+    if row["refunded_by"] is not None:
+        raise Refusal("settlement.refunded")
+    return one.thing()
+
+
+def _correction(tx: Tx, one: _Application) -> UUID:
+    """Legs by number with the positive fen to return: of the two people's purses and of tallied accounts, in balance."""
+    one.only("parts")
+    row = tx.one(LEDGER.journal, book=refs.book_of(one.thing()), id=one.thing())
+    holders = [key[0] if (key := chart.purse_key(account)) else None for account in (row or {"accounts": []})["accounts"]]
+    if row is None or one.person.id not in holders:
+        raise Refusal("desk.not_theirs")
+    if row["settlement"] is not None:
+        raise Refusal("desk.settlement_not_by_leg")
+    parts, fens = one.detail.get("parts"), row["fens"]
+    if not isinstance(parts, Mapping) or not parts:
+        raise Refusal("desk.bad_detail", what="parts")
+    total = 0
+    for leg, fen in parts.items():
+        if not (isinstance(leg, str) and re.fullmatch(r"0|[1-9][0-9]{0,3}", leg, re.ASCII) and int(leg) < len(fens)):
+            raise Refusal("desk.bad_detail", what="parts")
+        if type(fen) is not int or not 0 < fen <= abs(fens[int(leg)]):
+            raise Refusal("ledger.over_refund")
+        if holders[int(leg)] not in (None, one.person.id, one.applicant.id):
+            raise Refusal("desk.leg_of_another")
+        total += fen if fens[int(leg)] > 0 else -fen
+    if total:
+        raise Refusal("desk.parts_unbalanced")
+    return one.thing()
+
+
+def _withdrawal(tx: Tx, one: _Application) -> UUID:
+    """Why, and to heirs (ids of persons) by positive fen; the rest is paid in money."""
+    one.only("because", "heirs")
+    because, heirs = one.text("because"), one.detail.get("heirs", {})
+    if because not in endings.BECAUSE:
+        raise Refusal("desk.bad_detail", what="because")
+    endings.entitled(tx, one.person, because, business_date(tx.at))
+    if not isinstance(heirs, Mapping) or len(heirs) > MOST_HEIRS or (heirs and because != endings.DEATH):
+        raise Refusal("desk.bad_detail", what="heirs")
+    given = {}
+    for heir, fen in heirs.items():
+        try:
+            given[person_of(UUID(heir))] = fen
+        except (ValueError, AttributeError, TypeError):
+            raise Refusal("desk.bad_detail", what="heirs") from None
+        if type(fen) is not int or not 0 < fen < MOST_FEN:
+            raise Refusal("desk.bad_detail", what="heirs")
+    for heir in given:
+        casework.alive(tx, heir)
+    require_stranger(tx, find(tx, tx.by.name), list(given))
+    one.detail["heirs"] = {str(heir.id): fen for heir, fen in given.items()}
+    return one.itself()
+
+
+MATTERS: dict[str, Callable[[Tx, _Application], UUID]] = {
+    "unbind_counter": _unbinding,
+    "aid_release_counter": _ending_aid,
+    "activation_offline": _activation,
+    "remote_filing_review": _remote_care,
+    "filing_papers": _owed_papers,
+    "wrong_charge": _wrong_charge,
+    "correction": _correction,
+    "account_withdrawal": _withdrawal,
+}
+"""What a clerk opens, and what looks at the application: the id of what it is about, or a refusal."""
+
+
+# Consent that is due anew
+
+
+def renewal_letter(tx: Tx, bond: UUID) -> tuple[Bond, Letter]:
+    """A bond whose consent is due anew, and what its member is shown at the counter; refusals as `renew`."""
+    row = tx.one(SQL.bond, book=refs.book_of(bond), id=bond)
+    if row is None:
+        raise Refusal("family.not_bound")
+    member = person_of(row["member"])
+    casework.at_counter(tx, member, person_of(row["binder"]))
+    casework.alive(tx, member)
+    seen = family.detail(tx, bond, member)
+    if seen.consent_due is None or seen.consent_due > business_date(tx.at):
+        raise Refusal("family.not_due")
+    return seen, renewal.letter(tx, library(), bond, member)
+
+
+def renew(tx: Tx, bond: UUID, agreed: str) -> None:
+    """The member of 14 or more stands here with the ID card and agrees anew: the bond serves again, and the member is told.
+
+    Refuses other roles and regions, the clerk's own family, family.not_bound, family.not_due and consent.text_changed.
+    """
+    seen, _ = renewal_letter(tx, bond)
+    renewal.renew_at_counter(casework.standing(tx), library(), bond, agreed)
+    audit.write(tx, seen.member.book, "renew_at_counter", seen.member.id, behalf_of=seen.binder.id)
+    say(tx, seen.member, f"您已在窗口重新同意 {seen.shown} 代您出示医保码。不是您办的，请拨打 12393。", bond)
+
+
+def _charge(row: Row) -> Charge:
+    state = "refund" if row["refunds"] else "refunded" if row["refunded_by"] else ""
+    return Charge(row["id"], row["settled_at"], row["place"], row["total"], state)
+
+
+def _booking(row: Row) -> Booking:
+    return Booking(row["journal"], chart.PURSE_NAMES[row["kind"]], row["fen"], row["business_date"], row["cause"])

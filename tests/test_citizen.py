@@ -864,10 +864,17 @@ def test_a_quota_for_another_province_is_changed_ended_and_set_aside_again(town:
     assert version
     assert "1,500.00" in page or "1500.00" in page
     before = standing()
-    for wrong in ("", "abc", "99999999"):
+    for wrong, says in (
+        ("", "请填写金额"),
+        ("abc", "请填写金额"),
+        ("99999999", "之间的金额"),
+        ("9999999", "账户里现在最多可以拿出"),
+    ):
         answer = one.post("/wallet", do="change", quota=quota[1], version=version[1], amount=wrong)
         assert answer.status_code == 422
-        assert "没有办成" in answer.text
+        beside = answer.text.split("<details open>")[1].split("</details>")[0]
+        assert says in beside.split('class="err"')[1], "told beside the field, which keeps what was typed"
+        assert f'value="{wrong}"' in beside or not wrong
     assert one.post("/wallet", do="change", quota=quota[1], version="²", amount="700").status_code == 422
     stranger = Citizen(town, WANG)
     assert stranger.post("/wallet", stranger.get("/aid/new").text, do="stop", quota=quota[1]).status_code == 404

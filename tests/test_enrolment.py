@@ -73,7 +73,7 @@ def test_a_suspended_employee_who_pays_within_three_months_is_covered_from_the_p
     assert status(city, "father", date(2026, 2, 28)) == "suspended", "the past is not edited"
     assert status(city, "father", date(2026, 3, 1)) == "normal"
     told = city.run(lambda tx: standing.waits_told(tx, library(), ref))
-    assert [line.text for line in told[0]][1] == "中断不超过 3 个月，视同没有中断"
+    assert [line.text for line in told[0][1]][1] == "中断不超过 3 个月，视同没有中断"
 
 
 def test_a_long_break_waits_and_the_wait_shows_day_by_day(city: City) -> None:

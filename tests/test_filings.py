@@ -13,8 +13,10 @@ from uuid import UUID
 import pytest
 
 from city import SHANGHAI, City
-from mulaid.db import Tx
-from mulaid.people import filings, standing
+from mulaid import commands
+from mulaid.db import Actor, Tx
+from mulaid.people import family, filings, standing
+from mulaid.people.enrolment import PersonRef
 from mulaid.people.filings import Filing
 from mulaid.policy.pack import Library, library
 from mulaid.policy.rules import across_provinces
@@ -123,6 +125,7 @@ def test_a_late_filing_counts_from_the_first_day_of_a_stay_that_goes_on(city: Ci
         ("other", "北京市", "出差", {}, "filing.bad_region"),
         ("other", "１１００００", "出差", {}, "filing.bad_region"),
         ("other", "420106", "出差", {}, "filing.same_area"),
+        ("other", "420100", "出差", {}, "filing.same_area"),
         ("other", AWAY, "  ", {}, "filing.reason_needed"),
         ("other", AWAY, "长" * 201, {}, "filing.reason_needed"),
         ("referral", AWAY, "转诊", {}, "filing.papers_needed"),
@@ -133,6 +136,13 @@ def test_a_late_filing_counts_from_the_first_day_of_a_stay_that_goes_on(city: Ci
 def test_filings_that_cannot_be(city: City, kind: str, region: str, reason: str, more: dict[str, Any], code: str) -> None:
     father = city.enrols("father")
     refused(code, city, lambda tx: filings.file(tx, library(), father, kind, region, reason, **more))
+
+
+def test_a_municipality_is_one_area(city: City) -> None:
+    person = city.enrols("beijinger", region=AWAY)
+    for region in (AWAY, "110105"):
+        refused("filing.same_area", city, lambda tx, place=region: filings.file(tx, library(), person, "other", place, "出差"))
+    assert city.run(lambda tx: filings.file(tx, library(), person, "other", "420000", "出差")).region == "420000"
 
 
 def test_only_ones_own_and_only_while_insured(city: City) -> None:
@@ -146,6 +156,35 @@ def test_only_ones_own_and_only_while_insured(city: City) -> None:
     refused("filing.unknown", city, lambda tx: filings.end(tx, father, made.id))
     city.run(lambda tx: standing.suspend(tx, library(), father, date(2026, 3, 2)))
     refused("filing.not_insured", city, lambda tx: filings.file(tx, library(), father, "other", AWAY, "出差"))
+
+
+def test_who_did_not_file_is_told_and_a_helper_needs_leave(city: City) -> None:
+    father, son = city.enrols("father"), city.enrols("son")
+    bond = city.binds("son", "father")
+
+    def does(who: PersonRef, work: Callable[[Tx], Any]) -> Any:
+        return commands.alone(city.db, work, at=city.now, by=Actor(who.number, "web"))
+
+    def news() -> list[str]:
+        return [row["text"] for row in city.run(lambda tx: tx.all("select body ->> 'text' as text from outbox order by id"))]
+
+    def helps(tx: Tx) -> Filing:
+        family.see_to_care(tx, father, son)
+        return filings.file(tx, library(), father, "other", AWAY, "看病")
+
+    mine = does(father, lambda tx: filings.file(tx, library(), father, "other", ELSEWHERE, "出差"))
+    does(father, lambda tx: filings.end(tx, father, mine.id))
+    assert news() == [], "nobody is told what they did themselves"
+    made = does(son, helps)
+    assert "您的异地就医备案（其他临时外出）办好了" in news()[-1]
+    used = city.run(lambda tx: family.uses(tx, father))
+    assert [use.act for use in used] == ["care"]
+    does(son, lambda tx: filings.end(tx, father, made.id))
+    assert "取消了" in news()[-1]
+    does(father, lambda tx: family.allow_reading(tx, bond, father, False))
+    stranger = city.enrols("stranger")
+    refused("family.reading_closed", city, helps)
+    refused("credential.not_bound", city, lambda tx: family.see_to_care(tx, father, stranger))
 
 
 def test_the_reason_is_sealed(city: City) -> None:

@@ -105,7 +105,7 @@ create table family_use (
     member  uuid        not null,
     binder  uuid        not null,
     bond    uuid        not null,
-    act     text        not null check (act in ('code', 'card', 'costs')),
+    act     text        not null check (act in ('code', 'card', 'costs', 'care')),
     purpose text        not null,
     channel text        not null,
     place   text        not null,

@@ -351,12 +351,24 @@ def read_costs(tx: Tx, member: PersonRef, reader: PersonRef) -> None:
 
     Refuses what `usable` refuses, and family.reading_closed.
     """
-    if reader == member:
+    _admit(tx, member, reader, "costs")
+
+
+def see_to_care(tx: Tx, member: PersonRef, helper: PersonRef) -> None:
+    """Leave to see and file a person's care away from home: one's own, or a member's who lets the binder read; recorded.
+
+    Refuses as `read_costs` does.
+    """
+    _admit(tx, member, helper, "care")
+
+
+def _admit(tx: Tx, member: PersonRef, binder: PersonRef, act: str) -> None:
+    if binder == member:
         return
-    row = usable(tx, member, reader)
+    row = usable(tx, member, binder)
     if not row["may_read"]:
         raise Refusal("family.reading_closed")
-    record_use(tx, member, reader, row["id"], "costs", "costs")
+    record_use(tx, member, binder, row["id"], act, act)
 
 
 def record_use(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from mulaid import audit, refs
+from mulaid import audit, outbox, refs
 from mulaid.calendar import business_date, months_later
 from mulaid.db import Row, Statements, Tx
 from mulaid.people.eligibility import hold
@@ -51,6 +51,10 @@ class Filing:
     def both_places(self) -> bool:
         """Whether benefits hold at home and at the filed place alike."""
         return not self.promise_only
+
+    def stands(self, on: date) -> bool:
+        """Whether it is in force on a day or will be."""
+        return (self.ended_on is None or self.ended_on > on) and (self.valid_to is None or self.valid_to >= on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ def file(
         at=tx.at,
     )
     audit.write(tx, person.book, "file_remote_care", filing, behalf_of=person.id, purpose=kind)
+    _tell(tx, person, f"您的异地就医备案（{KINDS[kind]}）办好了。不是您的意思，可以在“异地就医”里取消。", filing)
     return _one(tx, person, filing)
 
 
@@ -152,6 +157,7 @@ def supply_papers(tx: Tx, person: PersonRef, filing: UUID, evidence: Sequence[UU
         raise Refusal("filing.papers_needed", kind=KINDS[row["kind"]])
     tx.run(SQL.papers_came, book=person.book, id=filing, evidence=[*row["evidence"], *evidence])
     audit.write(tx, person.book, "supply_filing_papers", filing, behalf_of=person.id)
+    _tell(tx, person, "您的异地就医备案补交了材料，长期有效。", filing)
     return _one(tx, person, filing)
 
 
@@ -161,6 +167,7 @@ def end(tx: Tx, person: PersonRef, filing: UUID) -> None:
     if not tx.run(SQL.end_filing, book=person.book, id=filing, on=business_date(tx.at)):
         raise Refusal("filing.unknown")
     audit.write(tx, person.book, "end_remote_care", filing, behalf_of=person.id)
+    _tell(tx, person, "您的异地就医备案取消了。不是您的意思，可以在“异地就医”里重新备案。", filing)
 
 
 def filings(tx: Tx, person: PersonRef) -> list[Filing]:
@@ -246,7 +253,7 @@ def _check(home: str, kind: str, region: str, reason: str, *, promise: bool, pap
         raise Refusal("filing.unknown_kind")
     if not _REGION.fullmatch(region):
         raise Refusal("filing.bad_region")
-    if region[2:] != "0000" and pooling_area(region) == pooling_area(home):
+    if pooling_area(region) == pooling_area(home):
         raise Refusal("filing.same_area")
     if not 0 < len(reason.strip()) <= LONGEST_REASON:
         raise Refusal("filing.reason_needed", most=LONGEST_REASON)
@@ -264,6 +271,12 @@ def _since(today: date, care_since: date | None, *, discharged: bool) -> date:
     if not today - LATEST <= care_since < today:
         raise Refusal("filing.bad_day", given=care_since.isoformat())
     return care_since
+
+
+def _tell(tx: Tx, person: PersonRef, text: str, filing: UUID) -> None:
+    """What somebody else did for a person, be it a relative or a hospital."""
+    if tx.by.name != person.number:
+        outbox.tell(tx, person.book, person.id, text, filing)
 
 
 def _mine(tx: Tx, person: PersonRef, filing: UUID) -> Row:

@@ -196,13 +196,30 @@ def kinship_ended(tx: Tx, library: Library, ref: PersonRef, other: PersonRef, on
     endings.release_by_facts(tx, library, ref)
 
 
-def waits_told(tx: Tx, library: Library, ref: PersonRef) -> list[list[Line]]:
-    """Every wait of a person as sentences, by the values of today's pack for the rules that decided."""
+def benefits_from(tx: Tx, ref: PersonRef) -> dict[str, date | None]:
+    """The first day from today on when the funds pay, for `outpatient` and `inpatient` care; None when none is in sight."""
+    today = business_date(tx.at)
+    ahead = [
+        (max(one.valid_from, today), one)
+        for one in history(tx, ref)
+        if one.status == "normal" and one.valid_from is not None and (one.valid_to is None or one.valid_to >= today)
+    ]
+    stays = [
+        max(first, one.inpatient_from or first)
+        for first, one in ahead
+        if one.valid_to is None or one.inpatient_from is None or one.inpatient_from <= one.valid_to
+    ]
+    return {"outpatient": min((first for first, _ in ahead), default=None), "inpatient": min(stays, default=None)}
+
+
+def waits_told(tx: Tx, library: Library, ref: PersonRef) -> list[tuple[date, list[Line]]]:
+    """Every wait of a person, oldest first: the day it ends on, and its reasons by the values in force when it was decided."""
     told = []
     for row in tx.all(SQL.waitings, book=ref.book, person=ref.id):
         steps = [Step(*step) for step in row["steps"]]
         regions = {step.region for step in steps if step.region}
-        told.append(waiting.told({region: library.in_force(region, row["paid_on"]) for region in regions}, steps))
+        lines = waiting.told({region: library.in_force(region, row["paid_on"]) for region in regions}, steps)
+        told.append((row["begins_on"], lines))
     return told
 
 

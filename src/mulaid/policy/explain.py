@@ -63,6 +63,11 @@ REASONS = {
 FILINGS = {
     "long_term": "长期异地备案", "referral": "转诊备案", "emergency": "异地急诊", "other": "其他临时外出就医备案",
 }  # fmt: skip
+DISEASES = {
+    "hypertension": "高血压", "diabetes": "糖尿病", "cancer_outpatient": "恶性肿瘤门诊放化疗", "dialysis": "尿毒症透析",
+    "anti_rejection": "器官移植抗排异", "copd": "慢性阻塞性肺疾病", "rheumatoid_arthritis": "类风湿关节炎",
+    "coronary_disease": "冠心病", "viral_hepatitis": "病毒性肝炎", "ankylosing_spondylitis": "强直性脊柱炎",
+}  # fmt: skip
 ORDERS = {
     "filing_time": "按备案先后", "binding_time_asc": "先绑定的先付", "binding_time_desc": "后绑定的先付",
     "local_then_binding": "先本地后外地、先绑定的先付", "balance_desc_name": "余额多的先付", "user_rank": "按自己排的顺序",

@@ -99,8 +99,11 @@ class Limits(forms.Form):
         error_messages={"invalid": "请填写日期，例如 2027-12-31"},
     )
 
-    def __init__(self, pack: Pack, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, pack: Pack, balance: Fen | None, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if balance:
+            hint = yuan(aid.reserve_hint(balance))
+            self.fields["reserve"].help_text = f"建议给自己留三成，按现在的余额是 {hint} 元。只是建议，不填就不留。"
         allowed = [(use, words) for use, words in USE_WORDS.items() if use in pack["mutual_aid_use_types"]]
         self.fields["uses"] = forms.several("可以用来付什么", allowed, wrong="请至少选一种用途")
         self.fields["uses"].initial = [use for use, _ in allowed]
@@ -133,8 +136,8 @@ class Limits(forms.Form):
 class Offer(Limits):
     """Whom to authorise, and how far."""
 
-    def __init__(self, pack: Pack, people: list[Relative], *args: Any, **kwargs: Any) -> None:
-        super().__init__(pack, *args, **kwargs)
+    def __init__(self, pack: Pack, balance: Fen | None, people: list[Relative], *args: Any, **kwargs: Any) -> None:
+        super().__init__(pack, balance, *args, **kwargs)
         known = [(person.key, f"{person.called} {person.shown}") for person in people]
         whom = forms.choice("帮谁付", [*known, (OTHER, "另一位家人")], wrong="请选一位家人")
         kin = [(word, RELATIONS[word]) for word in CALLED if word in pack["mutual_aid_relations"]]
@@ -186,7 +189,7 @@ def page(request: HttpRequest) -> HttpResponse:
     visitor: Visitor = request.visitor
     with reading(visitor.actor) as tx:
         me = oneself(tx, visitor)
-        balance = statement.balances(tx, visitor.ref.book, visitor.ref.id).get(chart.OWN)
+        balance = _balance(tx, visitor)
         given = [_side(tx, found, visitor) for found in aid.given(tx, visitor.ref)]
         received = [_side(tx, found, visitor) for found in aid.received(tx, visitor.ref)]
         pack = library().in_force(me.region, business_date(tx.at)) if me.region else None
@@ -205,8 +208,9 @@ def one(request: HttpRequest, key: str) -> HttpResponse:
         i_give = found.giver == visitor.ref
         pack = library().in_force(_region(tx, found.giver), business_date(tx.at))
         draws = _draws(tx, found)
+        balance = _balance(tx, visitor)
     initial = {name: value for name, value in _initial(found).items() if value is not None}
-    form = Limits(pack, request.POST if request.POST.get("do") == "change" else None, initial=initial)
+    form = Limits(pack, balance, request.POST if request.POST.get("do") == "change" else None, initial=initial)
     if request.method == "POST":
         answer = _press(request, visitor, found, form, i_give=i_give)
         if isinstance(answer, HttpResponse):
@@ -257,7 +261,8 @@ def new(request: HttpRequest) -> HttpResponse:
         pack = library().in_force(me.region, business_date(tx.at))
         have = {found.receiver for found in aid.given(tx, visitor.ref)}
         people = [person for person in relatives(tx, visitor) if person.ref not in have]
-        form = Offer(pack, people, typed, initial={"whom": request.GET["whom"]} if "whom" in request.GET else None)
+        chosen = {"whom": request.GET["whom"]} if "whom" in request.GET else None
+        form = Offer(pack, _balance(tx, visitor), people, typed, initial=chosen)
         too_often = form.checked() and form.names_somebody and counted(visitor) if typed is not None else None
         if too_often:
             form.refuse(too_often)
@@ -355,6 +360,10 @@ def _initial(found: Aid) -> dict[str, Any]:
         "valid_to": terms.valid_to,
         "uses": list(found.uses),
     }
+
+
+def _balance(tx: Tx, visitor: Visitor) -> Fen | None:
+    return statement.balances(tx, visitor.ref.book, visitor.ref.id).get(chart.OWN)
 
 
 def _region(tx: Tx, giver: PersonRef) -> str:

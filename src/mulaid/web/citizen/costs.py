@@ -17,6 +17,7 @@ from mulaid.calendar import business_date
 from mulaid.money import Fen, yuan
 from mulaid.policy.explain import INVERSE, RELATIONS
 from mulaid.policy.pack import library
+from mulaid.policy.tax import claim_span
 from mulaid.refusal import Refusal
 from mulaid.settlement import costs
 from mulaid.settlement.costs import Costs, Sums
@@ -81,7 +82,7 @@ def tax(request: HttpRequest) -> HttpResponse:
     lines = alone(lambda tx: costs.tax(tx, library(), visitor.ref, number), by=visitor.actor)
     words = {"self": "我", "spouse": "配偶", "child": "子女"}
     told = [(words.get(line.relation, ""), line) for line in lines]
-    return render(request, "citizen/tax.html", {"number": number, "lines": told})
+    return render(request, "citizen/tax.html", {"number": number, "lines": told, "span": claim_span(number)})
 
 
 def export(request: HttpRequest, kind: str) -> HttpResponse:

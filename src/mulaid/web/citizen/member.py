@@ -24,7 +24,7 @@ from mulaid.web.words import CALLED
 
 SEE_OTHER = 303
 USES = 20
-ACTS = {"code": "出示了医保码", "card": "打印了就医卡", "costs": "看了费用"}
+ACTS = {"code": "出示了医保码", "card": "打印了就医卡", "costs": "看了费用", "care": "看了或办了异地就医备案"}
 
 
 class Naming(forms.Form):

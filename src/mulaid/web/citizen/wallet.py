@@ -23,10 +23,18 @@ from mulaid.web.visitor import Visitor
 SEE_OTHER = 303
 
 
-class Amount(forms.Form):
-    """How much is set aside."""
+PLACES = {
+    "wallet_below_floor": "amount", "wallet_not_needed": "amount", "money_bad_amount": "amount", "aid_quota_below_used": "amount",
+}  # fmt: skip
+"""Refusals that are about the amount or whom it is for, told beside it."""
 
-    amount = forms.Yuan(label="额度一共多少", error_messages={"required": "请填写金额，例如 500.00"})
+
+class Amount(forms.Form):
+    """How much is set aside for one relative; every relative's form has ids of its own."""
+
+    def __init__(self, key: str, label: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id=f"id_{key}_%s", **kwargs)
+        self.fields["amount"] = forms.Yuan(label=label, error_messages={"required": "请填写金额，例如 500.00"})
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -39,7 +47,14 @@ def page(request: HttpRequest) -> HttpResponse:
         taken = {side["quota"].receiver for side in given}
         others = [person for person in relatives(tx, visitor) if person.ref not in taken and person.region != me.region]
     pressed = request.POST.get("do", "")
-    form = Amount(request.POST if pressed in ("freeze", "change") else None)
+    about = request.POST.get("quota" if pressed == "change" else "who", "") if pressed in ("freeze", "change") else ""
+    for side in given:
+        side["form"] = Amount(side["key"], "额度一共多少", request.POST if about == side["key"] else None)
+    offers = [
+        (one, Amount(one.key, f"留给{one.called} {one.shown}", request.POST if about == one.key else None)) for one in others
+    ]
+    asked = {side["key"]: side["form"] for side in given} | {one.key: form for one, form in offers}
+    form = asked.get(about, forms.Form())
     if request.method == "POST":
         sides = {side["key"]: side["quota"] for side in [*given, *received]}
         quota = sides.get(request.POST.get("quota", ""))
@@ -54,14 +69,14 @@ def page(request: HttpRequest) -> HttpResponse:
             acts["stop"] = lambda tx: wallet.stop(tx, held, visitor.ref)
         if pressed not in acts:
             raise Http404
-        if pressed == "stop" or form.checked():
+        if not about or form.checked():
             outcome = act(request, lambda tx: _did(acts[pressed], tx))
             if outcome.done:
                 return HttpResponseRedirect(f"{request.path}?done={pressed}", status=SEE_OTHER)
-            form.refuse(outcome)
+            form.refuse(outcome, **PLACES if about else {})
     told = {
-        "me": me, "free": free, "given": given, "received": received, "others": others, "form": form,
-        "done": request.GET.get("done", ""), "wrong": next(iter(form.errors.get("amount", ())), ""),
+        "me": me, "free": free, "given": given, "received": received, "offers": offers, "form": form,
+        "done": request.GET.get("done", ""),
     }  # fmt: skip
     return render(request, "citizen/wallet.html", told, status=422 if form.errors or form.trouble else 200)
 

@@ -13,7 +13,7 @@ from mulaid import commands, jobs
 from mulaid.db import Actor
 from mulaid.ledger import chart, statement
 from mulaid.money import yuan
-from mulaid.people import aid, endings, enrolment, household, remit, standing, wallet
+from mulaid.people import aid, endings, enrolment, household, standing, wallet
 from mulaid.people.aid import Terms
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.policy.pack import library
@@ -124,8 +124,8 @@ def test_the_morning_job_returns_and_the_monthly_one_clears(city: City) -> None:
     assert jobs.clear_last_month(city.db, clock=lambda: later) == 0
     assert city.run(lambda tx: wallet.report(tx, date(2026, 3, 1))) == [wallet.Cleared(WUHAN, CHANGSHA, 4000, 1)]
     city.now = datetime(2025, 10, 20, 10, 0, tzinfo=SHANGHAI)
-    city.run(lambda tx: remit.open_wallet(tx, library(), son))
-    city.run(lambda tx: remit.send(tx, library(), son, mother, "parent", 10000))
+    city.run(lambda tx: wallet.open_wallet(tx, library(), son))
+    city.run(lambda tx: wallet.send(tx, library(), son, mother, "parent", 10000))
     morning = datetime(2025, 10, 21, 6, 0, tzinfo=SHANGHAI)
     assert jobs.return_overdue(city.db, clock=lambda: morning - timedelta(minutes=1)) == 0
     assert jobs.return_overdue(city.db, clock=lambda: morning) == 1

@@ -19,7 +19,7 @@ from mulaid.commands import Key
 from mulaid.ledger import chart, journal
 from mulaid.ledger.journal import Leg
 from mulaid.money import LARGEST_FEN
-from mulaid.people import aid, enrolment, household, remit, wallet
+from mulaid.people import aid, enrolment, household, wallet
 from mulaid.people.aid import Terms
 from mulaid.people.enrolment import Enrolment
 from mulaid.policy.pack import library
@@ -63,8 +63,8 @@ def functions(city: City) -> dict[str, Callable[[int], Any]]:
             lambda tx: wallet.freeze(tx, library(), who["giver"], who["far too"], "sibling", fen)
         ),
         "wallet.change": lambda fen: city.run(lambda tx: wallet.change(tx, library(), grant, who["giver"], 1, fen)),
-        "remit.give_directly": lambda fen: city.run(
-            lambda tx: remit.give_directly(tx, library(), who["nan"], who["jing"], "parent", fen)
+        "wallet.give_directly": lambda fen: city.run(
+            lambda tx: wallet.give_directly(tx, library(), who["nan"], who["jing"], "parent", fen)
         ),
         "premium.stated": lambda fen: city.run(
             lambda tx: premium.pay(tx, library(), Order(who["giver"], who["giver"], "commercial", city.now.year, stated=fen))

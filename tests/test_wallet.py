@@ -14,7 +14,7 @@ import pytest
 from city import SHANGHAI, City
 from mulaid.ledger import chart
 from mulaid.money import parse_yuan, yuan
-from mulaid.people import enrolment, remit, wallet
+from mulaid.people import enrolment, wallet
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
@@ -262,20 +262,20 @@ def at(city: City, hour: int, minute: int = 0, day: int = 20) -> None:
 
 
 def opens(city: City, who: PersonRef, by: PersonRef | None = None) -> None:
-    city.run(lambda tx: remit.open_wallet(tx, library(), who, by))
+    city.run(lambda tx: wallet.open_wallet(tx, library(), who, by))
 
 
 def sends(city: City, sender: PersonRef, receiver: PersonRef, fen: int, relation: str = "parent", **more: Any) -> UUID:
-    return city.run(lambda tx: remit.send(tx, library(), sender, receiver, relation, fen, **more))
+    return city.run(lambda tx: wallet.send(tx, library(), sender, receiver, relation, fen, **more))
 
 
-def accepts(city: City, ref: UUID, who: PersonRef) -> remit.Transfer:
-    return city.run(lambda tx: remit.accept(tx, ref, who))
+def accepts(city: City, ref: UUID, who: PersonRef) -> wallet.Transfer:
+    return city.run(lambda tx: wallet.accept(tx, ref, who))
 
 
 def returns(city: City) -> int:
-    books = city.run(remit.overdue_books)
-    return sum(city.run(lambda tx, book=book: remit.return_overdue(tx, book)) for book in books)
+    books = city.run(wallet.overdue_books)
+    return sum(city.run(lambda tx, book=book: wallet.return_overdue(tx, book)) for book in books)
 
 
 def test_w24_to_the_fen(city: City, senders: tuple[PersonRef, PersonRef]) -> None:
@@ -303,7 +303,7 @@ def test_w24_to_the_fen(city: City, senders: tuple[PersonRef, PersonRef]) -> Non
     assert returns(city) == 1
     assert returns(city) == 0
     assert (city.holds("daughter"), city.holds("father", chart.WALLET)) == ("3500.00", "5500.00")
-    assert city.run(lambda tx: remit.find(tx, ref)).status == "returned"
+    assert city.run(lambda tx: wallet.find_transfer(tx, ref)).status == "returned"
     city.books_balance()
 
 
@@ -329,7 +329,7 @@ def test_one_waits_before_the_next_goes(city: City, senders: tuple[PersonRef, Pe
     accepts(city, ref, father)
     refused(city, "wallet.not_waiting", lambda: accepts(city, ref, father))
     sends(city, daughter, father, 100)
-    assert [one.status for one in city.run(lambda tx: remit.incoming(tx, father))].count("accepted") == 1
+    assert [one.status for one in city.run(lambda tx: wallet.incoming(tx, father))].count("accepted") == 1
 
 
 def test_who_may_send_to_whom(city: City, senders: tuple[PersonRef, PersonRef]) -> None:
@@ -369,11 +369,11 @@ def test_opening_and_closing_a_wallet(city: City, senders: tuple[PersonRef, Pers
     daughter, father = senders
     refused(city, "wallet.open_already", lambda: opens(city, father))
     ref = sends(city, daughter, father, 100)
-    refused(city, "wallet.not_empty", lambda: city.run(lambda tx: remit.close_wallet(tx, daughter)))
+    refused(city, "wallet.not_empty", lambda: city.run(lambda tx: wallet.close_wallet(tx, daughter)))
     accepts(city, ref, father)
-    refused(city, "wallet.not_empty", lambda: city.run(lambda tx: remit.close_wallet(tx, father)))
-    city.run(lambda tx: remit.close_wallet(tx, daughter))
-    refused(city, "wallet.not_open", lambda: city.run(lambda tx: remit.close_wallet(tx, daughter)))
+    refused(city, "wallet.not_empty", lambda: city.run(lambda tx: wallet.close_wallet(tx, father)))
+    city.run(lambda tx: wallet.close_wallet(tx, daughter))
+    refused(city, "wallet.not_open", lambda: city.run(lambda tx: wallet.close_wallet(tx, daughter)))
     opens(city, daughter)
     city.now = datetime(2024, 6, 1, 10, tzinfo=SHANGHAI)
     other = city.enrols("other")
@@ -401,7 +401,7 @@ def test_four_jobs_at_once_return_it_once(city: City, senders: tuple[PersonRef, 
     at(city, 6, day=21)
     assert all_at_once([lambda: returns(city) for _ in range(4)]) == ["made"] * 4
     assert city.holds("daughter") == "9000.00"
-    assert city.run(lambda tx: remit.find(tx, ref)).status == "returned"
+    assert city.run(lambda tx: wallet.find_transfer(tx, ref)).status == "returned"
     city.books_balance()
 
 
@@ -419,7 +419,7 @@ def test_in_nanjing_employees_give_each_other_money_directly(city: City) -> None
     away, wuhan = city.enrols("away", region="110000"), city.enrols("wuhan", "9.00")
 
     def gives(who: PersonRef, whom: PersonRef, fen: int, relation: str = "spouse") -> UUID:
-        return city.run(lambda tx: remit.give_directly(tx, library(), who, whom, relation, fen))
+        return city.run(lambda tx: wallet.give_directly(tx, library(), who, whom, relation, fen))
 
     gives(a, b, 12345)
     gives(a, far, 10000, "sibling")
@@ -439,7 +439,7 @@ def test_accounts_give_each_other_at_once_and_nothing_is_lost(city: City) -> Non
     a, b = (city.enrols(name, "100.00", region="320100", household=name) for name in ("a", "b"))
 
     def gives(who: PersonRef, whom: PersonRef) -> None:
-        city.run(lambda tx: remit.give_directly(tx, library(), who, whom, "spouse", 3000))
+        city.run(lambda tx: wallet.give_directly(tx, library(), who, whom, "spouse", 3000))
 
     done = all_at_once([lambda: gives(a, b), lambda: gives(b, a)] * 5)
     assert set(done) <= {"made", "wallet.below_floor"}

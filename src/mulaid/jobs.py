@@ -22,7 +22,7 @@ from mulaid.ledger import statement
 from mulaid.money import yuan
 from mulaid.outside.messages import Messages, NotSent, SandboxMessages, Sms, messages_for
 from mulaid.outside.storage import Storage, storage_for
-from mulaid.people import binding, endings, phone, remit, renewal, wallet
+from mulaid.people import binding, endings, phone, renewal, wallet
 from mulaid.policy.pack import Library, library
 from mulaid.refusal import Refusal
 from mulaid.settings import Settings
@@ -166,8 +166,8 @@ def look_at_relations(db: Database, packs: Library, *, clock: Clock = wall_clock
 def return_overdue(db: Database, *, clock: Clock = wall_clock) -> int:
     """Send back what nobody accepted in time; how many transfers."""
     with db.reading(clock(), BY) as tx:
-        books = remit.overdue_books(tx)
-    return sum(int(_batch(db, partial(remit.return_overdue, book=book), clock)) for book in books)
+        books = wallet.overdue_books(tx)
+    return sum(int(_batch(db, partial(wallet.return_overdue, book=book), clock)) for book in books)
 
 
 def clear_last_month(db: Database, *, clock: Clock = wall_clock) -> int:

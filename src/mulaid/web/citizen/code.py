@@ -1,4 +1,6 @@
-"""Showing a code: for oneself or a relative, a minute long, once; beside it who pays first and who next."""
+"""Showing who is meant: a code for oneself or a relative, a minute long, once, and beside it who pays first and who next; or for
+somebody without a phone a printed card, shown for printing once and never again, and made worthless when it is lost.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,14 @@ from typing import Any
 
 import segno
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.safestring import SafeString, mark_safe
 
 from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.money import Fen
-from mulaid.people import credential
+from mulaid.people import card, credential
 from mulaid.people import family as bonds
 from mulaid.people.credential import Code
 from mulaid.policy.explain import INVERSE
@@ -23,10 +25,12 @@ from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
 from mulaid.settlement.visit import Institution
 from mulaid.settlement.whose import whose_money
-from mulaid.web.citizen.relatives import Relative, family, one
-from mulaid.web.reading import alone, now
+from mulaid.web import forms
+from mulaid.web.citizen.relatives import ME, Relative, family, one
+from mulaid.web.reading import Outcome, act, alone, now, reading
 from mulaid.web.visitor import Visitor
 
+SEE_OTHER = 303
 USUAL = "settle"
 INACTIVE = "credential.not_active"
 AMPLE = 1_000_000_00
@@ -112,3 +116,58 @@ def sources(tx: Tx, visitor: Visitor, person: Relative) -> list[Source]:
 
 def _kin(giver: Giver | Wallet) -> str:
     return f"{INVERSE[giver.relation]}（{giver.shown}）"
+
+
+def printed(request: HttpRequest) -> HttpResponse:
+    """One person's card: a post has it printed, or makes it worthless."""
+    visitor: Visitor = request.visitor
+    form, key = forms.Form(), request.POST.get("who") or request.GET.get("who", ME)
+    with reading(visitor.actor) as tx:
+        who = one(tx, visitor, key)
+    pressed = request.POST.get("do", "")
+    if request.method == "POST" and pressed == "print":
+        # Not kept by the form's key: the digits must lie nowhere. Sent twice, the first card is worthless and the second shown.
+        try:
+            made = alone(
+                lambda tx: card.issue(tx, who.ref, visitor.ref, sandbox=settings.MULAID.profile != "production"), by=visitor.actor
+            )
+        except Refusal as refusal:
+            form.trouble = Outcome({}, refusal.code, refusal.says, refusal.next)
+        else:
+            groups = [made.digits[start : start + 4] for start in range(0, len(made.digits), 4)]
+            told = {
+                "who": who,
+                "card": made,
+                "qr": picture(made.digits, "就医卡"),
+                "groups": groups,
+                "cap": _cap(visitor, who.region),
+            }
+            return render(request, "citizen/card_print.html", told)
+    elif request.method == "POST":
+        if pressed != "revoke":
+            raise Http404
+        outcome = act(request, lambda tx: _revoked(tx, visitor, key))
+        if outcome.done:
+            return HttpResponseRedirect(f"{request.path}?who={who.key}&done=revoke", status=SEE_OTHER)
+        form.trouble = outcome
+    with reading(visitor.actor) as tx:
+        people, found = family(tx, visitor), card.living(tx, who.ref)
+    told = {
+        "people": people, "who": who, "found": found, "form": form, "cap": _cap(visitor, who.region),
+        "done": request.GET.get("done", ""),
+    }  # fmt: skip
+    return render(request, "citizen/card.html", told, status=422 if form.trouble else 200)
+
+
+def _cap(visitor: Visitor, region: str) -> int | None:
+    """What the person's region lets a card spend a day."""
+    if not region:
+        return None
+    with reading(visitor.actor) as tx:
+        cap: int = library().in_force(region, business_date(tx.at))["card_daily_cap"]
+    return cap
+
+
+def _revoked(tx: Tx, visitor: Visitor, key: str) -> dict[str, Any]:
+    card.revoke(tx, one(tx, visitor, key).ref, visitor.ref)
+    return {}

@@ -1,4 +1,4 @@
-"""Home, bills, one bill's receipt, and news."""
+"""Home, bills, one bill's receipt, news; and help, where each answer holds for the place where the reader is insured."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
+from mulaid.calendar import business_date
 from mulaid.db import Row, Tx
 from mulaid.ledger import chart, statement
 from mulaid.money import Fen
 from mulaid.people import aid
+from mulaid.policy.channels import where
+from mulaid.policy.pack import library
+from mulaid.policy.questions import answers
 from mulaid.refusal import Refusal
 from mulaid.settlement import pay
 from mulaid.web import whose
-from mulaid.web.citizen.relatives import SQL, Relative, family, one
+from mulaid.web.citizen.relatives import SQL, Relative, family, one, oneself
 from mulaid.web.reading import reading
 from mulaid.web.visitor import Visitor
+from mulaid.web.words import region
 
 LATEST, LISTED, NEWS = 3, 30, 50
+ACTIONS = {"bind_family": "添加家人", "unbind_family": "解除家人", "open_aid": "办理家庭共济", "family_costs": "看家人的费用"}
+NATION = "000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +115,14 @@ def bills(tx: Tx, people: list[Relative], most: int) -> list[Bill]:
                                  row["total"], row["aid"], state))
             )  # fmt: skip
     return [bill for _, bill in sorted(found, key=lambda pair: pair[0], reverse=True)[:most]]
+
+
+def questions(request: HttpRequest) -> HttpResponse:
+    """Questions and answers, and menu paths of the other channels."""
+    visitor: Visitor = request.visitor
+    with reading(visitor.actor) as tx:
+        code = oneself(tx, visitor).region or NATION
+        pack = library().in_force(code, business_date(tx.at))
+    ways = [(says, where(action, code)) for action, says in ACTIONS.items()]
+    told = {"answers": answers(pack), "ways": ways, "place": region(code), "hotline": pack["hotline"]}
+    return render(request, "citizen/help.html", told)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from city import City
+from desk import Desk
 from mulaid import cli, jobs, refs
 from mulaid.agency import casework
-from mulaid.calendar import wall_clock
+from mulaid.calendar import business_date, wall_clock
+from mulaid.people import binding, filings, standing
 from mulaid.people.identity import make_resident_id
+from mulaid.policy.pack import library
+from relatives import Relatives
+from test_evidence import drawn
 
 Typed = Callable[..., tuple[int, str]]
 
@@ -37,6 +44,137 @@ def typed(city: City, cluster: Any, url: str, capsys: pytest.CaptureFixture[str]
 
 def number(serial: int) -> str:
     return make_resident_id("100000", date(1980, 1, 1), serial)
+
+
+@pytest.fixture
+def agency(city: City, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> City:
+    """zhao handles and qian checks, in Wuhan; the story happens today."""
+    city.now = wall_clock()
+    monkeypatch.setattr(jobs, "wall_clock", lambda: city.now)
+    Desk(city)
+    return city
+
+
+def case_in(told: str) -> str:
+    found = re.search(r"C[0-9A-Z]{26}", told)
+    assert found, told
+    return found[0]
+
+
+def decide(typed: Typed, case: str, version: int, reason: str) -> None:
+    """From the handler's verdict to the checker's word."""
+    verdict = ["--verdict", "approved", "--reason", reason, "--words", "已核实。", "--as", "zhao"]
+    assert typed("desk", "decide", case, "--version", str(version), *verdict)[0] == 0
+    assert typed("desk", "check", case, "--version", str(version + 1), "--as", "qian")[0] == 0
+
+
+def test_a_charge_is_given_back_from_the_counter(agency: City, typed: Typed) -> None:
+    city = agency
+    city.enrols("Wang", "100.00")
+    number = city.pays("Wang", "40.40")["setl_id"]
+    told = typed("desk", "person", city.numbers["Wang"], "--purpose", "telephone", "--as", "zhao")[1]
+    assert number in told
+    assert "一院  40.40 元" in told
+    assert city.numbers["Wang"] not in told
+    opening = ["desk", "open", "wrong_charge", "--person", city.numbers["Wang"], "--as", "zhao"]
+    for wrong, code in (
+        ([], "desk.not_theirs"), (["--about", "S123"], "refs.unknown"), (["--about", number, "--detail", "{"], "desk.bad_detail"),
+        (["--about", number, "--detail", "[]"], "desk.bad_detail"),
+        (["--about", number, "--detail", '{"x": 1}'], "desk.bad_detail"),
+        (["--about", number, "--applicant", "1"], "identity.bad_length"),
+        (["--about", number, "--heir", city.numbers["Wang"], "-1"], "money.bad_amount"),
+    ):  # fmt: skip
+        code_, told = typed(*opening, *wrong)
+        assert (code_, code in told) == (2, True), told
+    code_, told = typed(*opening[:-1], "qian", "--about", number)
+    assert (code_, "staff.not_allowed" in told) == (2, True)
+    assert city.run(lambda tx: tx.all("select 1 from desk_case")) == []
+    case = case_in(typed(*opening, "--about", number)[1])
+    assert case in typed("desk", "person", city.numbers["Wang"], "--as", "zhao")[1]
+    code_, told = typed(*opening, "--about", number)
+    assert (code_, "desk.open_already" in told) == (2, True)
+    assert typed("desk", "take", case, "--version", "1", "--as", "zhao")[0] == 0
+    decide(typed, case, 2, "charged_wrongly")
+    assert jobs.carry_out(city.db) == 1
+    assert city.holds("Wang") == "100.00"
+    assert typed("desk", "person", "08:E1234567", "--as", "zhao")[0] == 2
+
+
+def test_a_filing_with_its_paper(agency: City, typed: Typed, tmp_path: Path) -> None:
+    city = agency
+    city.enrols("Wang", "1.00")
+    detail = json.dumps({"kind": "long_term", "region": "310000", "reason": "随子女居住"})
+    opening = ["desk", "open", "remote_filing_review", "--person", city.numbers["Wang"], "--detail", detail, "--as", "zhao"]
+    case = case_in(typed(*opening)[1])
+    picture = tmp_path / "permit.jpg"
+    picture.write_bytes(drawn())
+    giving = ["desk", "paper", case, "residence_permit", str(picture), "--as"]
+    code, told = typed(*giving, "zhao")
+    assert (code, "desk.wrong_state" in told) == (2, True)
+    assert typed("desk", "take", case, "--version", "1", "--as", "zhao")[0] == 0
+    assert typed(*giving, "qian")[0] == 2
+    assert typed("desk", "paper", case, "residence_permit", str(tmp_path), "--as", "zhao")[0] == 2
+    code, told = typed("desk", "paper", case, "passport", str(picture), "--as", "zhao")
+    assert (code, "evidence.bad_kind" in told) == (2, True)
+    assert typed(*giving, "zhao") == (0, "材料已收。\n")
+    assert "材料：居住证" in typed("desk", "show", case, "--as", "zhao")[1]
+    decide(typed, case, 3, "papers_agree")
+    assert jobs.carry_out(city.db) == 1
+    (filed,) = city.run(lambda tx: filings.filings(tx, city.people["Wang"]))
+    assert (filed.region, len(filed.evidence)) == ("310000", 1)
+
+
+def test_an_account_goes_to_an_heir(agency: City, typed: Typed) -> None:
+    city = agency
+    city.enrols("Son", "5.00")
+    city.enrols("Old", "80.55", base="retired")
+    city.run(lambda tx: standing.died(tx, library(), city.people["Old"], business_date(tx.at)))
+    given = ["--applicant", city.numbers["Son"], "--detail", '{"because": "death"}', "--heir", city.numbers["Son"], "30.21"]
+    case = case_in(typed("desk", "open", "account_withdrawal", "--person", city.numbers["Old"], *given, "--as", "zhao")[1])
+    assert typed("desk", "take", case, "--version", "1", "--as", "zhao")[0] == 0
+    decide(typed, case, 2, "died")
+    assert jobs.carry_out(city.db) == 1
+    assert (city.holds("Old"), city.holds("Son")) == ("0.00", "35.21")
+    city.books_balance()
+
+
+def test_consent_of_a_mother_and_at_sixteen(agency: City, typed: Typed) -> None:
+    city, today = agency, wall_clock().date()
+    home = Relatives(city)
+    city.enrols("Grandpa", base="retired")
+    city.enrols("Mum", "1.00")
+    city.enrols("Child", base="resident", born=date(today.year - 15, 1, 1))
+    request = home.asks("Grandpa", "Child", "grandchild_of_daughter")
+    home.registers(request, "Grandpa")
+    home.submits(request, "Grandpa")
+    city.run(lambda tx: binding.to_counter(tx, request, city.people["Grandpa"]))
+    assert jobs.adopt(city.db) == 1
+    case = case_in(typed("desk", "list", "--as", "zhao")[1])
+    speaking = ["desk", "consent", case, "--speaker", city.numbers["Mum"], "--as", "zhao"]
+    code, told = typed(*speaking)
+    assert (code, "desk.wrong_state" in told) == (2, True)
+    assert typed("desk", "take", case, "--version", "1", "--as", "zhao")[0] == 0
+    told = typed(*speaking)[1]
+    assert "监护人同意书" in told
+    agreed = re.search(r"--version 2 --agreed [0-9a-f]{64}", told)
+    assert agreed, told
+    code, told = typed(*speaking, "--version", "2", "--agreed", "0" * 64)
+    assert (code, "consent.text_changed" in told) == (2, True)
+    assert typed(*speaking, *agreed[0].split()) == (0, "已记录当面同意。\n")
+    decide(typed, case, 3, "papers_agree")
+    assert jobs.carry_out(city.db) == 1
+    bond = home.sees(request, "Grandpa").bond
+    assert bond
+    shown = refs.show(refs.RELATION, bond)
+    assert shown in typed("desk", "person", city.numbers["Child"], "--as", "zhao")[1]
+    code, told = typed("desk", "renew", shown, "--as", "zhao")
+    assert (code, "family.not_due" in told) == (2, True)
+    city.run(lambda tx: tx.run("update family_bond set consent_due = %(on)s", on=today))
+    told = typed("desk", "renew", shown, "--as", "zhao")[1]
+    agreed = re.search(r"--agreed [0-9a-f]{64}", told)
+    assert agreed, told
+    assert typed("desk", "renew", shown, *agreed[0].split(), "--as", "zhao")[0] == 0
+    assert city.shows_code("Child", "Grandpa")
 
 
 def test_from_the_first_account_to_the_effect(city: City, typed: Typed) -> None:
@@ -63,7 +201,8 @@ def test_from_the_first_account_to_the_effect(city: City, typed: Typed) -> None:
     case = refs.show(refs.CASE, city.run(lambda tx: casework.open_case(tx, "correction", **given)))
     (waiting,) = json.loads(typed("desk", "list", "--as", "zhao", "--json")[1])
     assert (waiting["number"], waiting["matter"], waiting["version"]) == (case, "账务更正", 1)
-    assert "共 1 件" in typed("desk", "list", "--as", "qian")[1]
+    assert "共 1 件，其中超时 0 件" in typed("desk", "list", "--as", "qian")[1]
+    assert "共 0 件" in typed("desk", "list", "--matter", "aid_review", "--as", "qian")[1]
     assert typed("desk", "take", case, "--version", "1", "--as", "zhao") == (0, "已办理。\n")
     code, told = typed("desk", "take", case, "--version", "1", "--as", "zhao")
     assert (code, "desk.stale" in told) == (2, True)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -103,14 +104,15 @@ def queue(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     from mulaid.agency.matters import STATES
 
     with _acting(settings, given.who) as act:
-        briefs = act(casework.queue)
+        briefs = act(lambda tx: casework.queue(tx, matter=given.matter))
+        numbers = [one for one in act(casework.numbers) if given.matter in ("", one.matter)]
     if given.json:
         say(json.dumps([_plain(brief) for brief in briefs], ensure_ascii=False))
         return 0
     for one in briefs:
         taken = f"，{one.taken_by} 在办" if one.taken_by else ""
         say(f"{one.number}  {one.title}  {one.person}  {STATES[one.state]}{taken}  {one.due_on} 前")
-    say(f"共 {len(briefs)} 件。")
+    say(f"共 {sum(one.many for one in numbers)} 件，其中超时 {sum(one.late for one in numbers)} 件。")
     return 0
 
 
@@ -161,13 +163,161 @@ def thaw(settings: Settings, given: argparse.Namespace, say: Say) -> int:
 
 
 def _for_number(settings: Settings, given: argparse.Namespace, work: Callable[[Tx, PersonRef], None]) -> None:
+    with _acting(settings, given.who) as act:
+        act(lambda tx: work(tx, _person(tx, settings, given.number)))
+
+
+def _person(tx: Tx, settings: Settings, typed: str) -> PersonRef:
+    """Who has a document: an ID number, or `08:E1234567` for another kind by its code."""
     from mulaid.people import enrolment
 
-    def carry_out(tx: Tx) -> None:
-        work(tx, enrolment.find(tx, "01", given.number, settings.allows_test_people))
+    kind, _, number = typed.rpartition(":")
+    return enrolment.find(tx, kind or "01", number, settings.allows_test_people)
+
+
+def person(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """look somebody up: bonds, authorisations, settlements, bookings and cases, with the references that `open` takes"""
+    from mulaid import refs
+    from mulaid.agency import counter
+    from mulaid.calendar import stamp
+    from mulaid.money import yuan
+    from mulaid.people.eligibility import shown
+    from mulaid.people.filings import KINDS
+
+    def work(tx: Tx) -> Iterator[str]:
+        seen = counter.look(tx, _person(tx, settings, given.number), given.purpose)
+        place = f"{seen.newest.region} {seen.newest.base} {seen.newest.status}" if seen.newest else "没有参保"
+        states = {"": "医保码没有激活", "active": "医保码已激活", "frozen": "医保码已停用"}
+        died = f"，{seen.died_on} 去世" if seen.died_on else ""
+        yield f"{shown(tx, seen.person)}  {seen.person.number}  {place}，{states[seen.credential]}{died}"
+        for bond in (*seen.shows, *seen.shown_by):
+            side = "绑定了" if bond.binder == seen.person else "被绑定，绑定人"
+            due = f"，{bond.consent_due} 起要重新同意" if bond.consent_due else ""
+            yield f"  亲情账户 {refs.show(refs.RELATION, bond.id)}  {side} {bond.shown}{due}"
+        for one in (*seen.gives, *seen.receives):
+            side, other = ("授权给", one.receiver) if one.giver == seen.person else ("接受授权，授权人", one.giver)
+            yield f"  家庭共济 {refs.show(refs.RELATION, one.id)}  {side} {shown(tx, other)}  {one.status}"
+        for charge in seen.charges:
+            back = {"": "", "refund": "  退费", "refunded": "  已退"}[charge.state]
+            what = f"{stamp(charge.at)}  {charge.place}  {yuan(charge.total)} 元{back}"
+            yield f"  结算 {refs.show(refs.SETTLEMENT, charge.id)}  {what}"
+        for booked in seen.bookings:
+            what = f"{booked.on}  {booked.purse} {booked.cause} {yuan(booked.fen)} 元"
+            yield f"  入账 {refs.show(refs.RELATION, booked.journal)}  {what}"
+        for filed in seen.filings:
+            owed = f"，{filed.papers_due} 前补材料" if filed.papers_due else ""
+            yield f"  备案 {refs.show(refs.RELATION, filed.id)}  {KINDS[filed.kind]} {filed.region}{owed}"
+        for case in seen.cases:
+            yield f"  在办 {case.number}  {case.title}"
 
     with _acting(settings, given.who) as act:
-        act(carry_out)
+        act(counter.count_look)
+        lines = act(lambda tx: list(work(tx)))
+    for line in lines:
+        say(line)
+    return 0
+
+
+def open_matter(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """open a matter for somebody who stands at the counter"""
+    from mulaid import refs
+    from mulaid.agency import counter
+    from mulaid.money import parse_yuan
+    from mulaid.refusal import Refusal
+
+    try:
+        detail = json.loads(given.detail)
+    except (ValueError, RecursionError):
+        raise Refusal("desk.bad_detail", what="--detail") from None
+    if not isinstance(detail, dict):
+        raise Refusal("desk.bad_detail", what="--detail")
+    about = refs.parse(refs.SETTLEMENT if given.about[:1] in "Ss" else refs.RELATION, given.about) if given.about else None
+
+    def work(tx: Tx) -> UUID:
+        whom = _person(tx, settings, given.person)
+        applicant = _person(tx, settings, given.applicant) if given.applicant else whom
+        heirs = {str(_person(tx, settings, number).id): parse_yuan(amount) for number, amount in given.heir}
+        known = {**detail, "heirs": heirs} if heirs else detail
+        return counter.open_matter(tx, given.matter, whom, applicant=applicant, about=about, detail=known)
+
+    with _acting(settings, given.who) as act:
+        case = act(work)
+    say(f"已登记：{refs.show(refs.CASE, case)}")
+    return 0
+
+
+def consent(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """show the letter to who speaks for a young member; with its hash and your version, record that it was agreed to"""
+    from mulaid.agency import casework
+
+    case = _case(given)
+
+    def work(tx: Tx) -> tuple[Any, int]:
+        speaker = _person(tx, settings, given.speaker)
+        if given.agreed:
+            casework.consent(tx, case, given.version, speaker, given.agreed)
+            return None, 0
+        return casework.consent_letter(tx, case, speaker), casework.read(tx, case).version
+
+    with _acting(settings, given.who) as act:
+        letter, version = act(work)
+    if letter is None:
+        say("已记录当面同意。")
+    else:
+        _show_letter(say, letter)
+        say(f"同意的，请加上：--version {version} --agreed {letter.hash}")
+    return 0
+
+
+def renew(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """show the member what is agreed to anew at 14 and 16; with its hash, record it and let the bond serve again"""
+    from mulaid import refs
+    from mulaid.agency import counter
+
+    bond = refs.parse(refs.RELATION, given.bond)
+    with _acting(settings, given.who) as act:
+        if given.agreed:
+            act(lambda tx: counter.renew(tx, bond, given.agreed))
+            say("已记录本人重新同意，可以继续使用。")
+            return 0
+        _, letter = act(lambda tx: counter.renewal_letter(tx, bond))
+    _show_letter(say, letter)
+    say(f"本人同意的，请加上：--agreed {letter.hash}")
+    return 0
+
+
+def paper(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """put the picture of a paper that lies on the counter to a case you have"""
+    from mulaid.agency import casework, evidence
+    from mulaid.calendar import wall_clock
+    from mulaid.outside.storage import storage_for
+
+    if not given.file.is_file():
+        raise FileNotFoundError(f"{given.file} is not a file")
+    case, raw = _case(given), given.file.read_bytes()
+
+    def admit(tx: Tx) -> tuple[Any, Any]:
+        found = casework.bring_papers(tx, case)
+        evidence.admit(tx, found.applicant, case, len(raw))
+        return found, tx.keys
+
+    def record(tx: Tx) -> None:
+        casework.bring_papers(tx, case)
+        evidence.record(tx, cleaned, case, given.kind, found.person, found.applicant)
+        casework.papers_came(tx, case)
+
+    with _acting(settings, given.who) as act:
+        found, keys = act(admit)
+        cleaned = evidence.prepare(keys, found.book, wall_clock(), raw)
+        storage_for(settings.data, settings.outside, wall_clock).put(cleaned.name, cleaned.sealed)
+        act(record)
+    say("材料已收。")
+    return 0
+
+
+def _show_letter(say: Say, letter: Any) -> None:
+    for line in (letter.title, "", *letter.body.splitlines(), ""):
+        say(line)
 
 
 def step(settings: Settings, given: argparse.Namespace, say: Say) -> int:
@@ -216,6 +366,7 @@ def commands_of(place: argparse._SubParsersAction[argparse.ArgumentParser], boun
     cases = place.add_parser("desk", help="the agency's cases").add_subparsers(required=True, metavar="COMMAND")
     listing = _command(cases, "list", queue, bound)
     listing.add_argument("--json", action="store_true")
+    listing.add_argument("--matter", default="", help="only this matter, by its name in agency/matters.toml")
     _who(listing)
     for name, work in (("freeze", freeze), ("thaw", thaw)):
         one = _command(cases, name, work, bound)
@@ -223,6 +374,7 @@ def commands_of(place: argparse._SubParsersAction[argparse.ArgumentParser], boun
         if name == "freeze":
             one.add_argument("--why", required=True)
         _who(one)
+    _counter_commands(cases, bound)
     showing = _command(cases, "show", show, bound)
     showing.add_argument("case")
     _who(showing)
@@ -234,6 +386,41 @@ def commands_of(place: argparse._SubParsersAction[argparse.ArgumentParser], boun
         for field in more:
             one.add_argument(f"--{field}", required=True, choices=("approved", "refused") if field == "verdict" else None)
         _who(one)
+
+
+def _counter_commands(cases: Any, bound: Callable[[Any], Callable[..., int]]) -> None:
+    number = "an ID number, or KIND:NUMBER for another document"
+    looking = _command(cases, "person", person, bound)
+    looking.add_argument("number", metavar="ID_NUMBER", help=number)
+    looking.add_argument("--purpose", default="counter", help="counter, telephone or case; it is in the audit trail")
+    _who(looking)
+    opening = _command(cases, "open", open_matter, bound)
+    opening.add_argument("matter", help="by its name in agency/matters.toml, such as unbind_counter")
+    opening.add_argument("--person", required=True, metavar="ID_NUMBER", help=f"whose matter it is: {number}")
+    opening.add_argument(
+        "--applicant", default="", metavar="ID_NUMBER", help="who stands at the counter, where it is somebody else"
+    )
+    opening.add_argument("--about", default="", metavar="REF", help="what it is about, as `desk person` shows it")
+    opening.add_argument("--detail", default="{}", metavar="JSON", help="what the matter needs; see docs/desk.md")
+    opening.add_argument(
+        "--heir", nargs=2, action="append", default=[], metavar=("ID_NUMBER", "YUAN"), help="who inherits how much"
+    )
+    _who(opening)
+    hearing = _command(cases, "consent", consent, bound)
+    hearing.add_argument("case")
+    hearing.add_argument("--speaker", required=True, metavar="ID_NUMBER", help="who agrees")
+    hearing.add_argument("--version", type=int, default=0, help="the version you have seen")
+    hearing.add_argument("--agreed", default="", metavar="HASH", help="the hash of the letter that was read")
+    _who(hearing)
+    renewing = _command(cases, "renew", renew, bound)
+    renewing.add_argument("bond")
+    renewing.add_argument("--agreed", default="", metavar="HASH", help="the hash of the letter that was read")
+    _who(renewing)
+    giving = _command(cases, "paper", paper, bound)
+    giving.add_argument("case")
+    giving.add_argument("kind", help="what it is, such as id_card, residence_permit, death_certificate")
+    giving.add_argument("file", type=Path, help="JPEG or PNG")
+    _who(giving)
 
 
 def _command(place: Any, name: str, work: Any, bound: Callable[[Any], Callable[..., int]]) -> argparse.ArgumentParser:

@@ -78,7 +78,7 @@ def scene(cluster: Any, tmp_path_factory: Any) -> Iterator[Scene]:
 
 def routes() -> dict[str, Any]:
     """Every route of the door by name; Django was set up when the template database was migrated."""
-    from mulaid.cashier.urls import urlpatterns
+    from mulaid.cashier.till import urlpatterns
 
     return {pattern.name: pattern for pattern in urlpatterns}
 

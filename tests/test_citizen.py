@@ -109,7 +109,7 @@ def aged(town: Town, column: str, minutes: int) -> None:
 LIST_ROUTES = """
 import json, django
 django.setup()
-from mulaid.cashier.urls import urlpatterns
+from mulaid.cashier.till import urlpatterns
 print(json.dumps([[str(p.pattern), p.name, getattr(p.callback, "permission", None), sorted(getattr(p.pattern, "converters", {}))]
                   for p in urlpatterns]))
 """

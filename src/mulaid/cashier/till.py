@@ -10,6 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import path
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from mulaid.cashier import desk
 from mulaid.cashier.desk import Till
@@ -17,6 +19,8 @@ from mulaid.client import Client, NoAnswer, Refused
 from mulaid.demo import city
 from mulaid.money import parse_yuan
 from mulaid.web import whose
+from mulaid.web.urls import urlpatterns as of_people
+from mulaid.web.visitor import demonstration
 from mulaid.web.words import region
 
 TILLS, MOST_TILLS = "tills", 4
@@ -143,3 +147,14 @@ def _keep(request: HttpRequest, till: Till, number: str = "") -> str:
 
 def _to(number: str) -> HttpResponse:
     return HttpResponseRedirect(f"/cashier/{number}", status=SEE_OTHER)
+
+
+both = require_http_methods(["GET", "HEAD", "POST"])
+urlpatterns = [
+    *of_people,
+    path("cashier", demonstration(require_safe(places)), name="cashier"),
+    path("cashier/open", demonstration(require_POST(open_till)), name="cashier_open"),
+    path("cashier/scan", demonstration(require_POST(scan_here)), name="cashier_scan"),
+    path("cashier/<str:number>", demonstration(both(page)), name="till"),
+]
+"""The routes of the people's door with the till beside them: what a demonstration serves."""

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from importlib import resources
 
+from django.apps import AppConfig
 from django.db import migrations
+
+
+class Schema(AppConfig):  # type: ignore[misc]  # Django has no types
+    """The Django application that carries the schema."""
+
+    name = "mulaid"
+    label = "mulaid"
 
 
 def sql(name: str, *after: str) -> type[migrations.Migration]:

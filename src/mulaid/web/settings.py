@@ -20,7 +20,7 @@ SECRET_KEY = Keys.load(_ours.keys_path).blind("django", "secret").hex()
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"] if _ours.profile != "production" else _ours.hosts
 INSTALLED_APPS = [
-    "mulaid.web.apps.Mulaid",
+    "mulaid.migrations.Schema",
     "procrastinate.contrib.django",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
@@ -42,7 +42,7 @@ MIDDLEWARE = [
     "mulaid.web.frame.refusals",
 ]
 # The till is a client of the gateway: a demonstration has it beside the people's door, in production nothing of it is loaded.
-ROOT_URLCONF = "mulaid.web.urls" if _ours.profile == "production" else "mulaid.cashier.urls"
+ROOT_URLCONF = "mulaid.web.urls" if _ours.profile == "production" else "mulaid.cashier.till"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -29,7 +29,7 @@ from mulaid.policy.channels import limits
 from mulaid.policy.explain import INVERSE, RELATIONS
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
-from mulaid.web import forms, paper, providers
+from mulaid.web import drawing, forms, providers
 from mulaid.web.citizen import faces
 from mulaid.web.citizen.relatives import bond_of
 from mulaid.web.reading import Outcome, act, alone, counted, database, now, reading
@@ -233,7 +233,7 @@ def _take_pictures(request: HttpRequest, visitor: Visitor, ref: UUID) -> Outcome
     pictures = [(field.removeprefix("paper-"), file) for field, files in request.FILES.lists() for file in files]
     if not pictures and "sample" in request.POST and settings.MULAID.profile == "demo":
         needed = [(kind, pages) for kind, pages in found.needs.items() if kind != "promise_letter"]
-        pictures = [(kind, paper.sample_picture()) for kind, pages in needed for _ in range(pages)]
+        pictures = [(kind, drawing.sample_picture()) for kind, pages in needed for _ in range(pages)]
     for kind, file in pictures:
         try:
             _keep(visitor, ref, kind, found.member, file)

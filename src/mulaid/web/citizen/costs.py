@@ -21,7 +21,7 @@ from mulaid.policy.tax import claim_span
 from mulaid.refusal import Refusal
 from mulaid.settlement import costs
 from mulaid.settlement.costs import Costs, Sums
-from mulaid.web import charts, paper
+from mulaid.web import drawing
 from mulaid.web.citizen.relatives import Relative, family, one
 from mulaid.web.frame import is_elder
 from mulaid.web.reading import alone, now, reading
@@ -56,7 +56,7 @@ def page(request: HttpRequest) -> HttpResponse:
     title = f"{told['who'].whose}{told['number']} 年各{'季度' if is_elder(request) else '月'}费用"
     size = {"height": 230, "font": 16} if is_elder(request) else {}
     told |= {
-        "chart": charts.columns(labels, data, title=title, **size) if year.whole.visits else "",
+        "chart": drawing.columns(labels, data, title=title, **size) if year.whole.visits else "",
         "rows": [(label, *(data[look][place] for look in data)) for place, label in enumerate(labels)],
         "shares": shares(year.whole),
         "percent": year.whole.pool * 100 // year.whole.total if year.whole.total else 0,
@@ -181,4 +181,4 @@ def _pdf(year: Costs, title: str) -> bytes:
     facts = [("合计", yuan(sums.total)), *head, ("就诊次数", str(sums.visits))]
     rows = [(row[0], row[1], row[3], *row[4:]) for row in _rows(year)]
     columns = (HEAD[0], HEAD[1], HEAD[3], *HEAD[4:])
-    return paper.document(title, f"{year.first.isoformat()} 至 {year.last.isoformat()}，金额单位：元", facts, columns, rows)
+    return drawing.document(title, f"{year.first.isoformat()} 至 {year.last.isoformat()}，金额单位：元", facts, columns, rows)

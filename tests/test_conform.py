@@ -164,7 +164,7 @@ def test_our_gateway_passes_under_every_profile(server: Server, profile: str) ->
     assert [(row.check.id, row.why) for row in found.results if row.outcome == kit.FAILED] == []
     assert {row.check.id for row in found.results if row.outcome == kit.SKIPPED} <= SKIPPED
     if profile in WHOLE:
-        assert found.count(kit.PASSED) >= (170 if profile == "national" else 130)
+        assert found.count(kit.PASSED) >= (215 if profile == "national" else 130)
         assert {heard.infno for heard in world.heard} >= set(HANDLERS), "every transaction is spoken"
     assert world.state()["people"] == people, "every fen is back where it was"
 
@@ -334,7 +334,7 @@ def test_both_sides_agree_after_every_cut_and_a_restart(url: str, cluster: Clust
     address = f"http://127.0.0.1:{port}"
     found = kit.run(replace(kit.read_subject(None, address, "national", address), between=restart), ["broken"])
     assert [(row.check.id, row.why) for row in found.results if row.outcome != kit.PASSED] == []
-    assert len(restarts) == len(found.results) == 44
+    assert len(restarts) == len(found.results) == 92
     state = running[0].world.state()
     assert (state["people"], state["books"]) == (people, [])
     running[0].ends()

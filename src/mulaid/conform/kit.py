@@ -290,14 +290,17 @@ class Bench:
         return self.post(client, infno, self.text(client, infno, given, msgid, **envelope))
 
     def text(self, client: Client, infno: str, given: Any, msgid: str = "", **envelope: Any) -> bytes:
-        """The bytes of a message."""
+        """The bytes of a message; a sealed one has no envelope."""
+        if client.connection.transport == SEALED:
+            return client.message(infno, msgid, given)
         message = {**client.envelope(infno, msgid or client.new_msgid(), given), **envelope}
         return dressed(client.connection, {name: value for name, value in message.items() if value is not None})
 
     def post(self, client: Client, infno: str, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """Signed bytes, once; a dead line is Unmet."""
         try:
-            return client.http.post(client.address, content=body, headers={**client.headers(infno, body), **(headers or {})})
+            signed = {**client.headers(infno, body), **(headers or {})}
+            return client.http.post(client.address_of(infno), content=body, headers=signed)
         except httpx.TransportError as error:
             raise Unmet(f"{infno}: no answer came ({type(error).__name__})") from None
 
@@ -326,7 +329,7 @@ class Bench:
 
     def cut(self, client: Client, infno: str, body: bytes, *, sent: float, wait: bool) -> None:
         """Send a part of a message (`sent` 0 to 1) and break the line; with `wait` the server gets time to carry it out first."""
-        parts = urlsplit(client.address)
+        parts = urlsplit(client.address_of(infno))
         headers = {"Host": parts.netloc, "Content-Length": str(len(body)), **client.headers(infno, body)}
         head = f"POST {parts.path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n"
         whole = head.encode() + body

@@ -2,6 +2,7 @@
 
 from mulaid.conform.checks import (
     asking,
+    broken,
     catalogues,
     filings,
     goods,
@@ -13,4 +14,16 @@ from mulaid.conform.checks import (
     transports,
 )
 
-__all__ = ["asking", "catalogues", "filings", "goods", "mobile", "reconciling", "sessions", "settling", "stays", "transports"]
+__all__ = [
+    "asking",
+    "broken",
+    "catalogues",
+    "filings",
+    "goods",
+    "mobile",
+    "reconciling",
+    "sessions",
+    "settling",
+    "stays",
+    "transports",
+]

@@ -16,7 +16,7 @@ from mulaid.gateway.dialect import Amount
 from mulaid.money import parse_yuan
 
 
-def _program(bench: Bench) -> Client:
+def program(bench: Bench) -> Client:
     """The mobile program: with a connection of its own where one is described, else the hospital's."""
     return bench.client("mobile" if "mobile" in bench.subject.institutions else "hospital")
 
@@ -31,7 +31,8 @@ def _no(client: Client, infno: str, given: Any) -> None:
     raise Unmet(f"expected {infno} to be refused; it was carried out")
 
 
-def _order(bench: Bench, client: Client, user: Any, **more: Any) -> dict[str, Any]:
+def order_of(bench: Bench, client: Client, user: Any, **more: Any) -> dict[str, Any]:
+    """The input of 6201."""
     lines = bench.lines()
     rows = [
         {
@@ -58,7 +59,8 @@ def _order(bench: Bench, client: Client, user: Any, **more: Any) -> dict[str, An
     return {"data": data}
 
 
-def _user(bench: Bench, client: Client, shown_by: str = "") -> Any:
+def user_of(bench: Bench, client: Client, shown_by: str = "") -> Any:
+    """6101 of a fresh code, shown by the person or a relative."""
     code = bench.code("aided", shown_by)
     return bench.does(client, "6101", {"data": {"ecQrCode": code, "orgCodg": client.connection.institution}})["data"]
 
@@ -73,11 +75,11 @@ def _adds_up(row: Any) -> None:
     "a bill is uploaded, paid and returned from the phone; amounts add up, repeats get the stored answer",
 )
 def _(bench: Bench) -> None:
-    client = _program(bench)
+    client = program(bench)
     before = bench.balance(bench.hospital, "aided")
-    user = _user(bench, client)
+    user = user_of(bench, client)
     expect(bool(user["pay_auth_no"]) and not user["family_pay_auth_no"], "pay_auth_no alone for one's own code", user)
-    made = bench.does(client, "6201", _order(bench, client, user))["data"]
+    made = bench.does(client, "6201", order_of(bench, client, user))["data"]
     _adds_up(made)
     bench.holds(bench.hospital, before)
     order = {"payOrdId": made["payOrdId"]}
@@ -109,9 +111,9 @@ def _(bench: Bench) -> None:
 
 @check("6401.revoked", "an order that was revoked is not paid; an order that nobody placed is refused")
 def _(bench: Bench) -> None:
-    client = _program(bench)
-    user = _user(bench, client)
-    made = bench.does(client, "6201", _order(bench, client, user))["data"]
+    client = program(bench)
+    user = user_of(bench, client)
+    made = bench.does(client, "6201", order_of(bench, client, user))["data"]
     order = {"payOrdId": made["payOrdId"]}
     told = bench.does(client, "6401", {"data": order})["data"]
     expect(told["ordStas"] == "7", "6401: ordStas 7", told["ordStas"])
@@ -122,26 +124,26 @@ def _(bench: Bench) -> None:
 
 @check("6201.refuses", "orders with a wrong total, another's number or no proof are refused")
 def _(bench: Bench) -> None:
-    client = _program(bench)
-    user = _user(bench, client)
+    client = program(bench)
+    user = user_of(bench, client)
     other, _ = bench.person(bench.hospital, "giver")
     for wrong in ({"medfeeSumamt": Amount(1)}, {"psnNo": other}, {"payAuthNo": "AUTHnothing"}, {"orgCodg": "NOBODY"}):
-        _no(client, "6201", _order(bench, client, user, **wrong))
+        _no(client, "6201", order_of(bench, client, user, **wrong))
     _no(client, "6101", {"data": {"ecQrCode": "9" * 28}})
 
 
 @check("6101.family", "a code that a relative shows is paid with family_pay_auth_no")
 def _(bench: Bench) -> None:
-    client = _program(bench)
-    user = _user(bench, client, "giver")
+    client = program(bench)
+    user = user_of(bench, client, "giver")
     expect(bool(user["family_pay_auth_no"]) and not user["pay_auth_no"], "family_pay_auth_no alone", user)
-    made = bench.does(client, "6201", _order(bench, client, user))["data"]
+    made = bench.does(client, "6201", order_of(bench, client, user))["data"]
     bench.does(client, "6401", {"data": {"payOrdId": made["payOrdId"]}})
 
 
 @check("6301.seal", "a sealed envelope that was changed on the way is refused")
 def _(bench: Bench) -> None:
-    client = _program(bench)
+    client = program(bench)
     if client.connection.transport != SEALED:
         raise Skip("this connection does not seal")
     good = json.loads(client.message("6301", "", {"data": {"payOrdId": "O" + "0" * 26}}))

@@ -1,16 +1,16 @@
-"""The checks of settling: envelope, people, pharmacies, outpatient care, repeats, races, lost answers, money."""
+"""The checks of settling: envelope, people, pharmacies, outpatient care, repeats, races, money."""
 
 from __future__ import annotations
 
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
-from mulaid.client import Client, Refused, identities
+from mulaid.client import Refused, identities
 from mulaid.conform.kit import Bench, Skip, Unmet, Work, check, expect, in_form
 from mulaid.gateway.auth import OPEN
 from mulaid.gateway.dialect import Amount
@@ -422,108 +422,6 @@ def _together(work: Sequence[Callable[[], Any]]) -> list[Any]:
     if troubles:
         raise troubles[0]
     return answers
-
-
-# A line that breaks: every cut, of every message that moves money, with every way to make it good
-
-CUTS = {
-    "in the headers": (0.0, False),
-    "in the body": (0.5, False),
-    "before the answer": (1.0, True),
-    "at once after sending": (1.0, False),
-}
-MOVES_MONEY = {
-    "2102": ("again", "undo"),
-    "2103": ("again",),
-    "2207": ("again", "ask", "undo"),
-    "2208": ("again",),
-    "2304": ("again", "ask", "undo"),
-    "2305": ("again",),
-}
-REFUNDS = {"2103": "2102", "2208": "2207", "2305": "2304"}
-REFUNDED_BY = {settles: refunds for refunds, settles in REFUNDS.items()}
-
-
-def _broken(infno: str, cut: str, repair: str) -> Work:
-    sent, wait = CUTS[cut]
-
-    def work(bench: Bench) -> None:
-        client, given, before = _money_message(bench, infno)
-        msgid = client.new_msgid()
-        bench.cut(client, infno, bench.text(client, infno, given, msgid), sent=sent, wait=wait)
-        bench.subject.between()
-        own = _repair(bench, infno, given, msgid, repair)
-        bench.holds(client, before - own)
-
-    return work
-
-
-def _role(infno: str) -> str:
-    return "pharmacy" if infno in ("2102", "2103") else "hospital"
-
-
-def _money_message(bench: Bench, infno: str) -> tuple[Client, dict[str, Any], Decimal]:
-    """Who sends it, its input, and what the patient's own account holds before."""
-    settles = REFUNDS.get(infno, infno)
-    client = bench.client(_role(infno))
-    if settles == "2102":
-        given = bench.purchase()
-    elif settles == "2207":
-        given = {"data": bench.bill()}
-    else:
-        stay, bill = bench.stay()
-        client.discharge(stay)
-        given = {"data": client.bill_data(bill)}
-    before = bench.balance(client, "aided")
-    if infno == settles:
-        return client, given, before
-    paid = client.call(settles, given).paid
-    bench.remember(_role(infno), paid, infno)
-    return client, {"data": {name: paid[name] for name in ("setl_id", "mdtrt_id", "psn_no")}}, before
-
-
-def _repair(bench: Bench, infno: str, given: dict[str, Any], msgid: str, repair: str) -> Decimal:
-    """Make both sides agree; what the person's own account has paid in the end."""
-    client = bench.client(_role(infno))
-    if infno in REFUNDS:
-        client.call(infno, given, msgid)
-        return Decimal(0)
-    person = given["druginfo"]["psn_no"] if infno == "2102" else given["data"]["psn_no"]
-    if repair == "undo":
-        try:
-            client.take_back(person, infno, msgid)
-        except Refused:  # it never arrived: then it must not arrive late either
-            bench.refusal(
-                bench.post(client, infno, bench.text(client, infno, given, msgid)), "a message that was undone before it came"
-            )
-        return Decimal(0)
-    if repair == "ask":
-        try:
-            asked = {"setl_id": "", "mdtrt_id": given["data"]["mdtrt_id"], "psn_no": person}
-            found = client.call("5203", {"data": asked}).output["setlinfo"]
-        except Refused:
-            found = None
-        if found is not None:
-            bench.remember(_role(infno), found, REFUNDED_BY[infno])
-            return Decimal(found["acct_pay"] - found["acct_mulaid_pay"])
-    paid = client.call(infno, given, msgid).paid
-    bench.remember(_role(infno), paid, REFUNDED_BY[infno])
-    return Decimal(paid["acct_pay"] - paid["acct_mulaid_pay"])
-
-
-def _breaks() -> Iterator[tuple[str, str, str]]:
-    for infno, repairs in MOVES_MONEY.items():
-        for cut in CUTS:
-            for repair in repairs:
-                yield infno, cut, repair
-
-
-for _infno, _cut, _way in _breaks():
-    _words = {"again": "sent again", "ask": "asked for, else sent again", "undo": "undone by 2601"}[_way]
-    check(
-        f"broken.{_infno}.{_cut.replace(' ', '_')}.{_way}",
-        f"{_infno} cut {_cut}, then {_words}: both sides agree, nothing is paid twice",
-    )(_broken(_infno, _cut, _way))
 
 
 @check("2601.repeat", "undoing twice changes nothing the second time")

@@ -2,7 +2,7 @@
 --
 -- Rules of a later cluster are kept from here on (docs/adr/0003): `book` leads every key; uniqueness and foreign keys stay inside
 -- a book; small reference tables and directories keyed by a hash are the only others; no trigger, rule, sequence or extension.
--- Times and ids come from the program. Append-only is a matter of privileges (0004).
+-- Times and ids come from the program. Append-only is a matter of privileges (grants.sql).
 
 create schema if not exists mulaid;
 set local search_path = mulaid, public;
@@ -101,7 +101,7 @@ create table command (
     nonce     text,
     at        timestamptz not null,
     primary key (book, door, caller, key)
-);
+) with (toast_tuple_target = 8160);  -- answers stay in line, uncompressed
 
 create table audit (
     book       integer     not null,

@@ -1,3 +1,3 @@
 from mulaid.migrations import sql
 
-Migration = sql("0004_settling", "0003_settlement")
+Migration = sql("0004_settling", "0003_relatives")

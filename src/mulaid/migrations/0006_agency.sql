@@ -1,4 +1,4 @@
--- The desk: staff, cases, evidence. And what people are reached by: phones, short messages.
+-- The agency: staff, cases, evidence.
 set local search_path = mulaid, public;
 
 -- Reference: who works at an agency. A person has one account: `document` is the blind index of the paper that proves who it is.
@@ -96,8 +96,6 @@ create table desk_case_of (
     file      uuid    not null,
     primary key (book, applicant, file)
 );
-create index family_request_review on family_request (book) where state = 'review';
-create index aid_for_agency on aid (book) where status = 'pending' and waits_for = 'agency';
 
 -- What happened to a case, never changed. `no` is the version the case had afterwards.
 create table desk_event (
@@ -153,54 +151,3 @@ create table paper_link (
     expires_at timestamptz not null,
     used_at    timestamptz
 );
-
--- Who froze a credential: the person or a relative by id, nobody where an agency did. What the agency froze only the agency thaws.
-alter table credential add column frozen_by uuid;
--- A stolen phone shows relatives' codes too: a freeze ends what the frozen person has out for others.
-create index visit_token_of_presenter on visit_token (presenter);
-
--- The number a person proved to have.
-create table phone (
-    book      integer     not null,
-    person    uuid        not null,
-    number    bytea       not null,
-    proved_at timestamptz not null,
-    primary key (book, person)
-);
-
--- Directory: codes sent to a number for one purpose in one session. Neither number nor code is stored.
-create table phone_code (
-    number     bytea       not null,
-    purpose    text        not null,
-    session    bytea       not null,
-    hash       bytea       not null,
-    expires_at timestamptz not null,
-    tries      smallint    not null default 0 check (tries between 0 and 5),
-    used_at    timestamptz,
-    primary key (number, purpose, session)
-);
-
--- Directory: what has been used of an allowance (name) in a span of time (minute or day).
-create table allowance (
-    name  text    not null,
-    span  text    not null,
-    used  integer not null check (used > 0),
-    primary key (name, span)
-);
-
--- Short messages on their way: the worker takes one, talks to the provider outside of any transaction, and writes what came of it.
-create table sms (
-    book     integer     not null,
-    id       uuid        not null,
-    number   bytea       not null,
-    template text        not null,
-    filled   bytea       not null,
-    state    text        not null check (state in ('waiting', 'sending', 'sent', 'failed')),
-    tries    smallint    not null default 0,
-    due_at   timestamptz not null,
-    sent_at  timestamptz,
-    receipt  text,
-    trouble  text,
-    primary key (book, id)
-);
-create index sms_waiting on sms (book, due_at) where state in ('waiting', 'sending');

@@ -3,18 +3,18 @@
 set local search_path = mulaid, public;
 
 -- A giver's side of an authorisation as one line of fields joined by `|`, in the order that mulaid.settlement.pay reads: text that is
--- cheap to make here and to read there. Nulls are empty.
+-- cheap to make here and to read there. Nulls are empty. `suspended` is looked up outside, because PostgreSQL folds a function into
+-- its caller only where it asks no table.
 create function giver_line(
-    a mulaid.aid, shown text, died_on date, e mulaid.enrolment, own mulaid.purse, current_year bigint, p_on date, p_day date, chosen uuid)
+    a mulaid.aid, shown text, died_on date, e mulaid.enrolment, own mulaid.purse, current_year bigint, suspended date, p_on date, p_day date,
+    chosen uuid)
     returns text language sql stable
 as $$
     select concat(
         a.id, '|', a.giver, '|', shown, '|', a.relation, '|', e.region, '|', case when died_on <= p_on then 'ended' else e.status end, '|',
         a.filed_at at time zone 'Asia/Shanghai', '|', a.bound_at at time zone 'Asia/Shanghai', '|',
         coalesce(own.balance, 0), '|', coalesce(current_year, 0), '|',
-        (select min(z.valid_from) from mulaid.enrolment z
-          where z.book = a.giver_book and z.person = a.giver and z.status = 'suspended'
-            and z.valid_from >= (a.bound_at at time zone 'Asia/Shanghai')::date), '|',
+        suspended, '|',
         a.quota - a.used, '|', a.settlement_cap, '|', a.rank, '|', array_to_string(a.uses, ','), '|', e.staff_group, '|', a.valid_to, '|',
         a.id = chosen, '|', a.giver_book, '|', coalesce(own.last_no, 0), '|', a.version, '|', coalesce(own.frozen, 0), '|',
         a.month_cap - case when a.month = date_trunc('month', p_day)::date then a.month_used else 0 end, '|',
@@ -187,7 +187,12 @@ begin
     end if;
     -- Givers of the patient's own book in one look, all others one by one.
     select coalesce(string_agg(case when x.giver_book = p_book then
-                    mulaid.giver_line(x, p.shown, p.died_on, e, own, cur.balance, settlement_gather.service_date, today, chosen)
+                    mulaid.giver_line(
+                        x, p.shown, p.died_on, e, own, cur.balance,
+                        (select min(z.valid_from) from mulaid.enrolment z
+                          where z.book = p_book and z.person = x.giver and z.status = 'suspended'
+                            and z.valid_from >= (x.bound_at at time zone 'Asia/Shanghai')::date),
+                        settlement_gather.service_date, today, chosen)
                end, E'\n' order by x.id), ''),
            max(case when x.giver_book <> p_book then 1 else 0 end)
       into givers, elsewhere
@@ -202,7 +207,12 @@ begin
         for a in select * from mulaid.aid x
                   where x.book = p_book and x.receiver = p_person and x.status = 'active' and x.giver_book <> p_book order by x.id
         loop
-            select mulaid.giver_line(a, p.shown, p.died_on, e, own, cur.balance, settlement_gather.service_date, today, chosen)
+            select mulaid.giver_line(
+                    a, p.shown, p.died_on, e, own, cur.balance,
+                    (select min(z.valid_from) from mulaid.enrolment z
+                      where z.book = a.giver_book and z.person = a.giver and z.status = 'suspended'
+                        and z.valid_from >= (a.bound_at at time zone 'Asia/Shanghai')::date),
+                    settlement_gather.service_date, today, chosen)
               into line
               from mulaid.person p
               join mulaid.enrolment e on e.book = a.giver_book and e.person = a.giver and e.valid_from <= settlement_gather.service_date

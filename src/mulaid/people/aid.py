@@ -15,12 +15,24 @@ from mulaid import audit, outbox, refs
 from mulaid.calendar import SHANGHAI, business_date, months_later
 from mulaid.db import Row, Tx
 from mulaid.money import Fen, yuan
-from mulaid.people.eligibility import SQL, at_counter, eligible, enrolment_of, happened, hold, kinship_of, may_give
+from mulaid.people.eligibility import (
+    SQL,
+    at_counter,
+    check_amounts,
+    check_terms,
+    eligible,
+    enrolment_of,
+    happened,
+    hold,
+    kinship_of,
+    limits_of,
+    may_give,
+    uses_of,
+)
+from mulaid.people.eligibility import Letter as Letter
+from mulaid.people.eligibility import Terms as Terms
+from mulaid.people.eligibility import letter as letter
 from mulaid.people.enrolment import PersonRef
-from mulaid.people.terms import Letter as Letter
-from mulaid.people.terms import Terms as Terms
-from mulaid.people.terms import check, check_amounts, limits, uses_of
-from mulaid.people.terms import letter as letter
 from mulaid.policy.explain import INVERSE, RELATIONS
 from mulaid.policy.pack import Library, Pack
 from mulaid.refusal import Refusal
@@ -104,7 +116,7 @@ def offer(
     on = business_date(tx.at)
     pack, kinship = eligible(tx, library, giver, receiver, relation, on)
     theirs = library.in_force(enrolment_of(tx, receiver, on).region, on)
-    check(pack, terms, on, terms.uses)
+    check_terms(pack, terms, on, terms.uses)
     promise = letter(tx, library, giver, receiver, relation, terms)
     if promise.hash != agreed:
         raise Refusal("aid.promise_changed")
@@ -232,7 +244,7 @@ def change(tx: Tx, library: Library, aid: UUID, giver: PersonRef, version: int, 
     on = business_date(tx.at)
     pack = _giver_pack(tx, library, found, on)
     # What was agreed before the region narrowed its list may stay; only what is new has to be permitted.
-    check(pack, terms, on, [use for use in terms.uses or () if use not in found.uses])
+    check_terms(pack, terms, on, [use for use in terms.uses or () if use not in found.uses])
     if terms.quota is not None and terms.quota < found.used:
         raise Refusal("aid.quota_below_used", used=yuan(found.used))
     uses = tuple(terms.uses) if terms.uses is not None else uses_of(pack, terms)
@@ -255,7 +267,7 @@ def change(tx: Tx, library: Library, aid: UUID, giver: PersonRef, version: int, 
     old, new = asdict(before), asdict(changed.terms)
     detail = {name: [str(old[name]), str(new[name])] for name in old if old[name] != new[name]}
     audit.write(tx, found.receiver.book, "change_aid", aid, behalf_of=giver.id, detail=detail)
-    said = "；".join(limits(changed.terms)) or "不另设限额"
+    said = "；".join(limits_of(changed.terms)) or "不另设限额"
     _tell(tx, changed, f"您给{_their(changed)}的家庭共济已修改：{said}。", f"{_my(changed)}修改了给您的家庭共济：{said}。")
     return changed
 
@@ -617,7 +629,7 @@ def _tell(tx: Tx, found: Aid, to_giver: str, to_receiver: str) -> None:
 
 
 def _tell_begun(tx: Tx, found: Aid) -> None:
-    said = "；".join(limits(found.terms)) or "不另设限额"
+    said = "；".join(limits_of(found.terms)) or "不另设限额"
     _tell(
         tx,
         found,

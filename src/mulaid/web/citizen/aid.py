@@ -20,9 +20,8 @@ from mulaid.ledger import chart, statement
 from mulaid.money import Fen, yuan
 from mulaid.people import aid, enrolment
 from mulaid.people.aid import Aid
-from mulaid.people.eligibility import USE_WORDS, shown
+from mulaid.people.eligibility import USE_WORDS, Letter, Terms, letter, shown
 from mulaid.people.enrolment import PersonRef
-from mulaid.people.terms import Letter, Terms, letter
 from mulaid.policy.explain import INVERSE, RELATIONS
 from mulaid.policy.pack import Pack, library
 from mulaid.refusal import Refusal

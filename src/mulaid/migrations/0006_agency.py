@@ -1,3 +1,3 @@
 from mulaid.migrations import sql
 
-Migration = sql("0006_agency", "0005_settlement")
+Migration = sql("0006_agency", "0005_settling")

@@ -1,0 +1,3 @@
+from mulaid.migrations import sql
+
+Migration = sql("0004_settlement", "0003_relatives")

@@ -1,3 +1,0 @@
-from mulaid.migrations import sql
-
-Migration = sql("0005_settlement", "0004_settling")

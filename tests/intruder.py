@@ -12,7 +12,7 @@ from city import City
 from mulaid import refs
 from mulaid.agency import casework
 from mulaid.calendar import wall_clock
-from mulaid.people import consent
+from mulaid.people import consent, filings
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import library
 from mulaid.settlement import premium
@@ -145,5 +145,8 @@ def _family(city: City, names: list[str], found: dict[str, str], bill: str, quot
     detail = {"parts": {"0": 100, "1": 100}}
     case = city.run(lambda tx: casework.open_case(tx, "correction", **given, detail=detail))
     found["case"] = refs.show(refs.CASE, case)
+    old = city.people[father]
+    filed = city.run(lambda tx: filings.file(tx, library(), old, "long_term", "440000", "随子女居住", promise=True))
+    found["filing"] = refs.show(refs.RELATION, filed.id)
     found["person"] = city.people[one].number
     found["number"] = city.numbers[father]

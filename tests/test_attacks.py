@@ -103,6 +103,7 @@ READS = {
     "matter": "/matters/{case}",
     "costs": "/costs?who={bond}",
     "card": "/me/card?who={bond}",
+    "care": "/care?who={bond}",
     "costs_export": "/costs/export.csv?who={bond}",
 }
 """Pages about somebody, with another family's key."""
@@ -117,6 +118,12 @@ CHANGES = {
     "bind_one": [
         ("/bind/{request}", {"do": do, "agreed": "0" * 64, "notice": "0" * 64, "sample": "1"})
         for do in ("register", "papers", "face", "confirm", "agree", "counter", "decline", "withdraw")
+    ],
+    "care": [
+        ("/care", {"do": do, "who": who, "filing": "{filing}", "kind": "other", "region": "110000", "reason": "x", "sample": "1"})
+        for do in ("papers", "end", "file")
+        for who in ("{bond}", "me")
+        if (do, who) != ("file", "me")
     ],
     "card": [("/me/card", {"do": do, "who": "{bond}"}) for do in ("print", "revoke")],
     "wallet": [
@@ -163,6 +170,7 @@ OWN = {
     "bind_route",
     "face",
     "tax",
+    "insured",
     "help",
     "freeze",
     "export",

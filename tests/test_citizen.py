@@ -24,8 +24,8 @@ from test_web import asked, web_environment
 from town import Citizen, Town, open_town
 
 PLAIN = ["/home", "/household", "/bills", "/news", "/try", "/aid", "/aid/new", "/family", "/bind", "/bind/by/birth_certificate",
-         "/bind/by/other_document", "/costs", "/costs/tax", "/premiums", "/help", "/me/watchers", "/me/freeze", "/me/privacy",
-         "/me/card", "/me/sessions", "/code/me"]  # fmt: skip
+         "/bind/by/other_document", "/costs", "/costs/tax", "/premiums", "/me/insured", "/care", "/help",
+         "/me/watchers", "/me/freeze", "/me/privacy", "/me/card", "/me/sessions", "/code/me"]  # fmt: skip
 WANG, ZHAO, OUYANG = "王晓燕", "赵雪梅", "欧阳明轩"
 WANG_NAMES = ("李**", "陈**", "王晓燕", "王建国", "李秀英", "陈一诺")
 

@@ -43,6 +43,8 @@ PAGES = [
     "/costs",
     "/costs/tax",
     "/premiums",
+    "/me/insured",
+    "/care",
     "/help",
     "/me/watchers",
     "/me/freeze",

@@ -235,21 +235,24 @@ def _take_pictures(request: HttpRequest, visitor: Visitor, ref: UUID) -> Outcome
         needed = [(kind, pages) for kind, pages in found.needs.items() if kind != "promise_letter"]
         pictures = [(kind, drawing.sample_picture()) for kind, pages in needed for _ in range(pages)]
     for kind, file in pictures:
-        try:
-            _keep(visitor, ref, kind, found.member, file)
-        except Refusal as no:
-            if no.code != "evidence.twice":
-                return Outcome({}, no.code, f"{file.name[:30]}：{no.says}", no.next)
-        except StorageTrouble:
-            return Outcome({}, "evidence.store", "图片没有存上。", "已经传好的还在，请稍后再传这一张。")
+        trouble = keep(visitor, ref, kind, found.member, file)
+        if trouble is not None:
+            return trouble
     return None
 
 
-def _keep(visitor: Visitor, ref: UUID, kind: str, member: PersonRef, file: File) -> None:
-    alone(lambda tx: evidence.admit(tx, visitor.ref, ref, file.size), by=visitor.actor)
-    cleaned = evidence.prepare(database().keys, refs.book_of(ref), now(), file.read())
-    providers.storage().put(cleaned.name, cleaned.sealed)
-    alone(lambda tx: evidence.record(tx, cleaned, ref, kind, member, visitor.ref), by=visitor.actor)
+def keep(visitor: Visitor, about: UUID, kind: str, person: PersonRef, file: File) -> Outcome | None:
+    """Take one picture about an application in, cleaned and sealed; what is wrong with it, nothing when it was given before."""
+    try:
+        alone(lambda tx: evidence.admit(tx, visitor.ref, about, file.size), by=visitor.actor)
+        cleaned = evidence.prepare(database().keys, refs.book_of(about), now(), file.read())
+        providers.storage().put(cleaned.name, cleaned.sealed)
+        alone(lambda tx: evidence.record(tx, cleaned, about, kind, person, visitor.ref), by=visitor.actor)
+    except Refusal as no:
+        return None if no.code == "evidence.twice" else Outcome({}, no.code, f"{file.name[:30]}：{no.says}", no.next)
+    except StorageTrouble:
+        return Outcome({}, "evidence.store", "图片没有存上。", "已经传好的还在，请稍后再传这一张。")
+    return None
 
 
 def _pictures(tx: Tx, ref: UUID) -> dict[str, list[UUID]]:

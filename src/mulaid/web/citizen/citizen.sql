@@ -30,3 +30,7 @@ select s.id, s.settled_at, i.name as place, (step ->> 1)::bigint * sign(s.total)
 from settlement s join institution i on i.code = s.institution cross join lateral json_array_elements(s.steps) step
 where s.book = %(book)s and s.person = %(person)s and s.aid <> 0 and step ->> 0 = 'aid' and step -> 4 ->> 'aid' = %(aid)s
 order by s.id desc limit %(most)s
+
+-- disease --
+-- What the list of chronic and special diseases that institutions download calls a code, as it was named last.
+select name from catalogue_listing where list = '1309' and code = %(code)s order by valid_from desc limit 1

@@ -13,7 +13,7 @@ from mulaid.calendar import business_date
 from mulaid.db import Row, Tx
 from mulaid.ledger import chart, statement
 from mulaid.money import Fen
-from mulaid.people import aid
+from mulaid.people import aid, standing
 from mulaid.policy.channels import where
 from mulaid.policy.pack import library
 from mulaid.policy.questions import answers
@@ -54,9 +54,14 @@ def page(request: HttpRequest) -> HttpResponse:
             "given": len(aid.given(tx, visitor.ref)),
             "received": len(aid.received(tx, visitor.ref)),
         }
+        benefits, today = standing.benefits_from(tx, visitor.ref), business_date(tx.at)
+    # Who is not insured at all, or has stopped, is not told of a day that nobody knows.
+    later = {use: since for use, since in benefits.items() if since is not None and since > today}
     me, others = people[0], people[1:]
     first = others[0] if others else me
-    return render(request, "citizen/home.html", {"me": me, "others": others, "first": first, "bills": latest, **money})
+    return render(
+        request, "citizen/home.html", {"me": me, "others": others, "first": first, "bills": latest, "later": later, **money}
+    )
 
 
 def all_bills(request: HttpRequest) -> HttpResponse:

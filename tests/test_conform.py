@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from conftest import Cluster
 from mulaid import sm2
-from mulaid.conform import checks, kit, report
-from mulaid.conform.checks.catalogues import unzipped
+from mulaid.conform import kit
+from mulaid.conform.asking import unzipped
 from mulaid.gateway.dialect import profiles
 from mulaid.gateway.handlers import HANDLERS
 from mulaid.sandbox.app import Door, Reply
@@ -69,7 +69,6 @@ SKIPPED = {
     "transport.unsigned",
     "6301.seal",
 }
-assert checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +347,7 @@ def test_a_dead_server_fails_everything_and_breaks_nothing() -> None:
 
 def test_the_reports_tell_the_same_in_three_forms(server: Server, tmp_path: Path) -> None:
     found = kit.run(server.subject("national"), ["1101", "transport"])
-    report.keep(found, {form: tmp_path / form for form in report.FORMS})
+    kit.keep(found, {form: tmp_path / form for form in kit.FORMS})
     plain = json.loads((tmp_path / "json").read_text("utf-8"))
     suite = ElementTree.fromstring((tmp_path / "junit").read_text("utf-8"))
     page = (tmp_path / "html").read_text("utf-8")

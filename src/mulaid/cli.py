@@ -96,9 +96,7 @@ def sandbox(arguments: argparse.Namespace) -> int:
 
 def conform(arguments: argparse.Namespace) -> int:
     """check whether a server of the national interface does what hospital programs rely on; exit code 1 when it does not"""
-    from mulaid.conform import checks, kit, report
-
-    assert checks, "importing them registers them"
+    from mulaid.conform import kit
 
     def told(result: kit.Result) -> None:
         say(f"{result.outcome:8}{result.check.id}" + (f"\n        {result.why}" if result.why else ""))
@@ -112,7 +110,7 @@ def conform(arguments: argparse.Namespace) -> int:
         command = shlex.split(arguments.between)
         subject = replace(subject, between=lambda: subprocess.run(command, check=True))
     found = kit.run(subject, arguments.only, told)
-    report.keep(found, {"html": arguments.html, "junit": arguments.junit, "json": arguments.json})
+    kit.keep(found, {"html": arguments.html, "junit": arguments.junit, "json": arguments.json})
     counts = {outcome: found.count(outcome) for outcome in (kit.PASSED, kit.FAILED, kit.SKIPPED)}
     say(", ".join(f"{number} {outcome}" for outcome, number in counts.items()))
     return 1 if counts[kit.FAILED] or not counts[kit.PASSED] else 0

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from mulaid.client import Client, Info
-from mulaid.conform.checks.catalogues import unzipped, uploaded
+from mulaid.conform.asking import unzipped, uploaded
 from mulaid.conform.kit import Bench, Work, check, expect
 from mulaid.money import parse_yuan, yuan
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,12 @@ from playwright.sync_api import Browser, Page
 
 from browsing import DESK, PHONE, ROOT
 from mulaid import commands
+from mulaid.agency.staff import SQL
 from mulaid.calendar import wall_clock
-from mulaid.db import Actor, Database
+from mulaid.crypto import digest
+from mulaid.db import Actor, Database, Tx
+from mulaid.people import enrolment
+from mulaid.people.enrolment import PersonRef
 from test_citizen import Till, code_of
 from test_pages import LONGEST, PAGES, WANG, crowd, enter, leads
 from town import Citizen, Town, open_town
@@ -39,6 +44,10 @@ def test_shots(cluster: Any, browser: Browser) -> None:
             forgotten(page, look)
             page.context.close()
         db = Database(town.url, cluster.keys, size=1)
+        for look, viewport, elder in LOOKS:
+            page = new_page(browser, town, viewport, elder=elder)
+            clerks(page, db, town, look)
+            page.context.close()
         commands.alone(db, crowd, at=wall_clock(), by=Actor("shots", "web"))
         db.close()
         for look, viewport, elder in LOOKS:
@@ -63,6 +72,41 @@ def live(town: Town) -> None:
     desk.buy(XC10=2, C1407=5, FY00000000000003=1)
     desk.scan(code_of(wang, "妈妈"))
     desk.buy(XC10=1)
+
+
+def clerks(page: Page, db: Database, town: Town, look: str) -> None:
+    """The console: the queue, a case, and the counter from finding a person to a matter."""
+    page.goto("/console/enter")
+    shoot(page, look, "console-enter")
+
+    def seat(tx: Tx) -> tuple[str, str]:
+        token, place = secrets.token_urlsafe(32), tx.keys.blind("network", "127.0.0.1")
+        tx.run(SQL.open_staff_session, id="zhao.demo", token=digest(token.encode()), address=place, at=tx.at)
+        people = (enrolment.person(tx, PersonRef(row["book"], row["id"])) for row in tx.all("select book, id from person"))
+        return token, next(one.number for one in people if one.name == WANG)
+
+    token, number = commands.alone(db, seat, at=wall_clock(), by=Actor("shots", "web"))
+    page.context.add_cookies([{"name": "desk", "value": token, "url": town.base}])
+    page.goto("/console")
+    shoot(page, look, "console-queue")
+    page.locator(".cases a").first.click()
+    shoot(page, look, "console-case")
+    page.goto("/console/find")
+    shoot(page, look, "console-find")
+    page.get_by_label("证件号码，或案件编号").fill(number)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/person/*")
+    shoot(page, look, "console-person")
+    ways = page.locator("a.btn[href*='/console/person/']")
+    links = {
+        re.sub(r".*/([a-z_]+)[?].*", r"\1", str(link.get_attribute("href"))): link.get_attribute("href") for link in ways.all()
+    }
+    for name, address in links.items():
+        page.goto(str(address))
+        shoot(page, look, f"console-{name}")
+        if name == "remote_filing_review":
+            page.get_by_role("button", name="登记").click()
+            shoot(page, look, f"console-{name}-wrong")
 
 
 def forgotten(page: Page, look: str) -> None:

@@ -316,7 +316,7 @@ def test_papers_asked_for_and_given_back_without_script(console: Console, seated
     case = console.new_case()
     page = seated("zhao", f"/console/case/{console.number(case)}", java_script_enabled=False, viewport=PHONE)
     page.get_by_role("button", name="领取").click()
-    page.locator("summary").click()
+    page.locator("summary", has_text="退回").click()
     page.get_by_role("button", name="请申请人补材料").click()
     assert "请写明原因" in page.locator(".err").inner_text()
     page.get_by_label("写明原因").fill("请补户口簿首页。")
@@ -325,7 +325,7 @@ def test_papers_asked_for_and_given_back_without_script(console: Console, seated
     page.goto("/console?tab=papers")
     assert console.number(case) in page.locator("main").inner_text()
     page.goto(f"/console/case/{console.number(case)}")
-    page.locator("summary").click()
+    page.locator("summary", has_text="退回").click()
     page.get_by_label("写明原因").fill("转同事办理。")
     page.get_by_role("button", name="退回，让别人办").click()
     assert console.desk.case(case)["state"] == "open"

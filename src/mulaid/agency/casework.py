@@ -340,6 +340,13 @@ def consent_letter(tx: Tx, case: UUID, speaker: PersonRef) -> Letter:
     return _to_agree(tx, _find(tx, case), speaker)
 
 
+def hears(tx: Tx, found: Case) -> bool:
+    """Whether a case is one for which somebody's word may be taken down now."""
+    if found.state != "taken" or found.matter.name not in REVIEWS.values():
+        return False
+    return bool(age_of(tx, found.person) < family.pack_of(tx, library(), found.person)["face_check_min_age_years"])
+
+
 def consent(tx: Tx, case: UUID, version: int, speaker: PersonRef, agreed: str) -> None:
     """The handler who has the case saw the speaker's papers and heard the word: it is on record with the letter as it was shown.
 

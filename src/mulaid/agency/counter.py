@@ -150,6 +150,12 @@ def open_matter(
     return case
 
 
+def theirs(tx: Tx, name: str, person: PersonRef, about: UUID) -> None:
+    """Whether a matter without details may be opened about this thing, before any of it is shown; refuses as `open_matter`."""
+    casework.at_counter(tx, person)
+    MATTERS[name](tx, _Application(person, person, about, {}))
+
+
 @dataclass(frozen=True, slots=True)
 class _Application:
     """What was asked for, before anything of it is believed."""

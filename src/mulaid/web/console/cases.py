@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from mulaid import refs
-from mulaid.agency import casework, evidence
+from mulaid.agency import casework, counter, evidence
 from mulaid.agency.casework import Brief
-from mulaid.agency.matters import APPROVED, REFUSED, SIGNALS, STATES, Case
+from mulaid.agency.matters import APPROVED, REFUSED, SIGNALS, STATES, Case, matters
 from mulaid.agency.staff import CHECKER, HANDLER
 from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.outside.storage import StorageTrouble
+from mulaid.people import enrolment
+from mulaid.people.enrolment import PersonRef
+from mulaid.people.identity import KINDS
 from mulaid.refusal import Refusal
 from mulaid.web import providers
 from mulaid.web.console import door, told
-from mulaid.web.forms import Form
-from mulaid.web.reading import Outcome, alone, reading
+from mulaid.web.forms import Form, pick, text
+from mulaid.web.reading import Outcome, alone, database, now, reading
 
 TABS = {"all": "全部", "open": "待领取", "mine": "我在办", "check": "待我复核", "papers": "等材料", "late": "已超时"}
-SOON_DAYS = 1
+SOON_DAYS, MOST = 1, 200
+HIDDEN = ("desk.unknown", "staff.other_region", "evidence.unknown")
 OTHER_ID = "other_%s"
 ACTS = {
     "open": "收到申请", "take": "领取", "give_back": "退回待领取", "ask_for_papers": "请补材料", "papers": "收到材料",
     "decide_approved": "决定：通过", "decide_refused": "决定：不予通过", "check": "复核同意", "send_back": "复核退回",
-    "effect": "已办结", "effect_refused": "没能生效，退回经办", "withdraw": "申请人撤回", "lapse": "逾期终止",
+    "consent": "当面同意", "effect": "已办结",
+    "effect_refused": "没能生效，退回经办", "withdraw": "申请人撤回", "lapse": "逾期终止",
 }  # fmt: skip
 CHANNELS = {"jobs": "系统", "counter": "窗口"}
 VERDICTS = {APPROVED: "通过", REFUSED: "不予通过"}
@@ -84,17 +90,65 @@ class Words(Form):
     )
 
 
+class Papers(Form):
+    """The picture of a paper that lies on the counter."""
+
+    kind = pick("这是什么材料", [("", "请选择"), *evidence.KINDS.items()], wrong="请选择材料种类")
+    paper = forms.FileField(
+        label="照片或扫描件",
+        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png"}),
+        help_text="JPEG 或 PNG，每张不超过 8 MB。",
+        error_messages={"required": "请选择图片", "empty": "请选择图片"},
+    )
+
+
+class Speaker(Form):
+    """Who stands at the counter to agree."""
+
+    number = text("同意的人的证件号码", wrong="请填写证件号码", most=40, spellcheck="false")
+    kind = pick("证件种类", KINDS.items(), wrong="请选择证件种类")
+
+
+class Consent(Form):
+    """What comes back with the letter that was shown."""
+
+    speaker = forms.CharField(max_length=27)
+    agreed = forms.CharField(max_length=64)
+
+
 def queue(request: HttpRequest) -> HttpResponse:
     """What waits in the clerk's region, the most urgent first."""
-    clerk, tab = request.clerk, request.GET.get("tab", "all")
-    if tab not in TABS:
+    clerk, tab, chosen = request.clerk, request.GET.get("tab", "all"), request.GET.get("matter", "")
+    if tab not in TABS or chosen not in ("", *matters()):
         raise Http404
     with reading(clerk.actor) as tx:
-        briefs, today = casework.queue(tx), business_date(tx.at)
+        briefs, numbers, today = casework.queue(tx, matter=chosen, most=MOST), casework.numbers(tx), business_date(tx.at)
     kept = {name: [one for one in briefs if _in(name, one, clerk, today)] for name in TABS}
-    rows = [_waiting(one, today) for one in kept[tab]]
-    tabs = [(name, label, len(kept[name])) for name, label in TABS.items()]
-    return render(request, "console/queue.html", {"clerk": clerk, "rows": rows, "tabs": tabs, "tab": tab, "label": TABS[tab]})
+    context = {
+        "clerk": clerk,
+        "handler": clerk.may(HANDLER),
+        "rows": [_waiting(one, today) for one in kept[tab]],
+        "tabs": [(name, label, len(kept[name])) for name, label in TABS.items()],
+        "tab": tab,
+        "label": TABS[tab],
+        "chosen": chosen,
+        "matters": _by_matter(numbers),
+        "many": sum(one.many for one in numbers),
+        "late": sum(one.late for one in numbers),
+        "unseen": len(briefs) == MOST,
+        "most": MOST,
+    }
+    return render(request, "console/queue.html", context)
+
+
+def _by_matter(numbers: Sequence[casework.Waiting]) -> list[tuple[str, str, int, int]]:
+    """Each matter of which something waits: name, title, how many, how many late; the most late first."""
+    told = []
+    for name, one in matters().items():
+        mine = [waiting for waiting in numbers if waiting.matter == name]
+        if mine:
+            told.append((name, one.title, sum(each.many for each in mine), sum(each.late for each in mine)))
+    return sorted(told, key=lambda row: (-row[3], -row[2]))
 
 
 def case(request: HttpRequest, number: str) -> HttpResponse:
@@ -106,11 +160,68 @@ def case(request: HttpRequest, number: str) -> HttpResponse:
     except Refusal as refusal:
         return _no(request, refusal)
     form: Form | None = None
+    if request.method == "POST" and request.POST.get("do") == "hear":
+        return _hear(request, seen)
     if request.method == "POST":
         form, outcome = _step(request, seen)
         if outcome is not None and outcome.done:
             return HttpResponseRedirect(f"{door.PATH}/case/{number}?done={request.POST['do']}", status=door.SEE_OTHER)
     return _page(request, ref, form)
+
+
+def give(request: HttpRequest, number: str) -> HttpResponse:
+    """Take the picture of a paper that lies on the counter; it belongs to the case at once."""
+    clerk, ref = request.clerk, _ref(number)
+    form = Papers(request.POST, request.FILES, auto_id="paper_%s")
+    if form.checked():
+        kind, file = form.cleaned_data["kind"], form.cleaned_data["paper"]
+        try:
+            found = alone(lambda tx: _admit(tx, ref, file.size), by=clerk.actor)
+            cleaned = evidence.prepare(database().keys, found.book, now(), file.read())
+            providers.storage().put(cleaned.name, cleaned.sealed)
+            alone(lambda tx: _keep(tx, cleaned, found, kind), by=clerk.actor)
+        except Refusal as refusal:
+            if refusal.code in HIDDEN:
+                raise Http404 from None
+            form.refuse(Outcome({}, refusal.code, refusal.says, refusal.next))
+        except StorageTrouble:
+            form.refuse(Outcome({}, "evidence.store", "图片没有存上。", "请稍后再传一次。"))
+        else:
+            return HttpResponseRedirect(f"{door.PATH}/case/{number}?done=papers", status=door.SEE_OTHER)
+    try:
+        return _page(request, ref, form)
+    except Refusal as refusal:
+        return _no(request, refusal)
+
+
+def _admit(tx: Tx, ref: UUID, size: int) -> Case:
+    found = casework.bring_papers(tx, ref)
+    evidence.admit(tx, found.applicant, ref, size)
+    return found
+
+
+def _keep(tx: Tx, cleaned: evidence.Paper, found: Case, kind: str) -> None:
+    casework.bring_papers(tx, found.id)
+    evidence.record(tx, cleaned, found.id, kind, found.person, found.applicant)
+    casework.papers_came(tx, found.id)
+
+
+def _hear(request: HttpRequest, seen: Case) -> HttpResponse:
+    """Somebody stands there to agree: first who that is, then the letter on the page, then the word."""
+    clerk, form = request.clerk, Speaker(request.POST, auto_id="speaker_%s")
+    if not form.checked():
+        return _page(request, seen.id, form)
+    given = form.cleaned_data
+    try:
+        alone(counter.count_look, by=clerk.actor)
+        with reading(clerk.actor) as tx:
+            speaker = enrolment.find(tx, given["kind"], given["number"].strip(), settings.MULAID.allows_test_people)
+            letter = casework.consent_letter(tx, seen.id, speaker)
+            facts = told.of_person(tx, speaker)
+    except Refusal as refusal:
+        form.refuse(Outcome({}, refusal.code, refusal.says, refusal.next), people_unknown="number")
+        return _page(request, seen.id, form)
+    return _page(request, seen.id, None, {"letter": letter, "speaker": speaker.number, "speaks": facts})
 
 
 def look(request: HttpRequest, number: str, paper: UUID) -> HttpResponse:
@@ -149,6 +260,8 @@ def _step(request: HttpRequest, seen: Case) -> tuple[Form | None, Outcome | None
         form = Decide(seen, given)
     elif do in ("ask", "give_back", "send_back"):
         form = Words(given, auto_id=OTHER_ID)
+    elif do == "consent":
+        form = Consent(given)
     else:
         raise Http404
     if not form.checked():
@@ -168,6 +281,7 @@ def _work(seen: Case, do: str, version: int, given: dict[str, Any]) -> Callable[
         "decide": lambda tx: casework.decide(tx, ref, version, verdict, reason, words),
         "check": lambda tx: casework.check(tx, ref, version),
         "send_back": lambda tx: casework.send_back(tx, ref, version, words),
+        "consent": lambda tx: casework.consent(tx, ref, version, PersonRef.parse(given["speaker"]), given["agreed"]),
     }
 
     def work(tx: Tx) -> dict[str, Any]:
@@ -177,23 +291,24 @@ def _work(seen: Case, do: str, version: int, given: dict[str, Any]) -> Callable[
     return work
 
 
-def _page(request: HttpRequest, ref: UUID, form: Form | None) -> HttpResponse:
+def _page(request: HttpRequest, ref: UUID, form: Form | None, more: dict[str, Any] | None = None) -> HttpResponse:
     clerk = request.clerk
     with reading(clerk.actor) as tx:
         seen = casework.read(tx, ref)
+        mine = seen.taken_by == clerk.staff.id and clerk.may(HANDLER)
         papers = evidence.papers_of(tx, seen.id, seen.about)
         context = {
             "case": seen,
             "state": STATES[seen.state],
             "person": told.of_person(tx, seen.person),
             "applicant": told.of_person(tx, seen.applicant) if seen.applicant != seen.person else [],
-            "matter": told.of_matter(tx, seen),
+            "matter": told.of_matter(tx, seen.matter.name, seen),
             "papers": papers,
             "events": [(event, ACTS[event.act], _who(event.actor)) for event in casework.history(tx, ref)],
             "left": _left(seen.papers_due_on or seen.due_on, business_date(tx.at)),
+            "hears": mine and casework.hears(tx, seen),
         }
-    mine = seen.taken_by == clerk.staff.id
-    decides = seen.state == "taken" and mine and clerk.may(HANDLER)
+    decides = seen.state == "taken" and mine
     context |= {
         "clerk": clerk,
         "signals": [SIGNALS[signal] for signal in seen.signals],
@@ -201,6 +316,9 @@ def _page(request: HttpRequest, ref: UUID, form: Form | None) -> HttpResponse:
         "form": form or Form(),
         "decide": form if isinstance(form, Decide) else Decide(seen) if decides else None,
         "words": form if isinstance(form, Words) else Words(auto_id=OTHER_ID),
+        "scan": form if isinstance(form, Papers) else Papers(auto_id="paper_%s"),
+        "hear": form if isinstance(form, Speaker) else Speaker(auto_id="speaker_%s"),
+        "takes_papers": mine and seen.state in ("taken", "asked_for_papers"),
         "may_take": seen.state == "open" and clerk.may(HANDLER),
         "may_give_back": seen.state in ("taken", "asked_for_papers") and mine,
         "decides": decides,
@@ -209,7 +327,7 @@ def _page(request: HttpRequest, ref: UUID, form: Form | None) -> HttpResponse:
         "verdict": VERDICTS.get(seen.verdict or "", ""),
         "reason": seen.matter.reasons[seen.verdict].get(seen.reason or "", "") if seen.verdict else "",
     }
-    return render(request, "console/case.html", context)
+    return render(request, "console/case.html", context | (more or {}))
 
 
 def _in(tab: str, one: Brief, clerk: door.Clerk, today: date) -> bool:
@@ -251,6 +369,6 @@ def _ref(number: str) -> UUID:
 
 def _no(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     # Another region's case and no case at all look alike to whoever has no business with it.
-    if refusal.code in ("desk.unknown", "staff.other_region", "evidence.unknown"):
+    if refusal.code in HIDDEN:
         raise Http404
     return door.refused(request, refusal)

@@ -100,7 +100,8 @@ def act(request: HttpRequest, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
     if len(name) != 32 or not set(name) <= KEY_LETTERS:
         stale = Refusal("web.stale_form")
         return Outcome({}, stale.code, stale.says, stale.next)
-    body = "&".join(sorted(f"{field}={request.POST[field]}" for field in request.POST if field != "csrfmiddlewaretoken"))
+    typed = "&".join(sorted(f"{field}={request.POST[field]}" for field in request.POST if field != "csrfmiddlewaretoken"))
+    body = f"{request.get_full_path()}?{typed}"
     return keyed(found.actor, Key.of(book_for(found.staff.region, ""), "desk", found.staff.id, name, body.encode()), work)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
 from uuid import UUID
 
 from mulaid import refs
 from mulaid.agency.effects import person_of
-from mulaid.agency.matters import Case
 from mulaid.agency.staff import SQL
 from mulaid.calendar import business_date
 from mulaid.db import Tx
@@ -28,6 +28,21 @@ from mulaid.web import whose
 from mulaid.web.words import BASES, STATUSES, day, money, region
 
 Facts = list[tuple[str, str]]
+
+
+class Affair(Protocol):
+    """What a matter is about: a case, or what a clerk is about to open one for."""
+
+    @property
+    def person(self) -> PersonRef: ...
+
+    @property
+    def about(self) -> UUID: ...
+
+    @property
+    def detail(self) -> Mapping[str, Any]: ...
+
+
 KIN = {
     Kinship.CONFIRMED: "登记一致",
     Kinship.CONTRADICTED: "登记不一致，请重点核对",
@@ -44,6 +59,22 @@ ACCOUNTS = {
     "on_the_way": "转出在途",
 }
 """Tallied accounts by the first word of their names (mulaid.ledger.chart)."""
+CAUSES = {
+    "credit": "个人账户划入",
+    "credited": "个人账户划入",
+    "year_turned": "年度结转",
+    "premium": "缴保费",
+    "premium_refund": "保费退回",
+    "household": "家庭账户划转",
+    "wallet_sent": "跨省共济转出",
+    "wallet_accepted": "跨省共济转入",
+    "account_moved": "账户随参保转移",
+    "given": "转给家人",
+    "payout": "支取或继承",
+    "correction": "账务更正",
+    "demo": "演示入账",
+}
+"""Why a journal outside of settlements was written."""
 
 ROUTES = {
     "id_number": "身份证号",
@@ -66,15 +97,15 @@ def of_person(tx: Tx, who: PersonRef) -> Facts:
     return [*told, ("参保地", region(stands.region)), ("参保", f"{BASES[stands.base]}，{STATUSES[stands.status]}")]
 
 
-def of_matter(tx: Tx, case: Case) -> Facts:
-    """What the case is about, by its matter; what is no longer there says so instead of failing the page."""
+def of_matter(tx: Tx, name: str, affair: Affair) -> Facts:
+    """What a case is about, by its matter; what is no longer there says so instead of failing the page."""
     try:
-        return list(TELL[case.matter.name](tx, case))
+        return list(TELL[name](tx, affair))
     except Refusal as refusal:
         return [("记录", refusal.says)]
 
 
-def _binding(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+def _binding(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
     found, _ = binding.for_agency(tx, library(), case.about)
     yield "当事人是申请人的", RELATIONS[found.relation]
     yield "绑定方式", ROUTES.get(found.route, found.route)
@@ -86,7 +117,7 @@ def _binding(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
     yield "现在", application.STATES[found.state]
 
 
-def _bond(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+def _bond(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
     row = tx.one(SQL.bond, book=refs.book_of(case.about), id=case.about)
     if row is None:
         yield "绑定", "已经解除"
@@ -97,7 +128,7 @@ def _bond(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
     yield "现在", "有异议，已暂停使用" if row["suspended_at"] else "使用中"
 
 
-def _aid(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+def _aid(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
     found = aid.find(tx, case.about)
     yield "授权人", person(tx, found.giver).shown
     yield "被授权人", person(tx, found.receiver).shown
@@ -107,7 +138,7 @@ def _aid(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
     yield "总额度", f"{yuan(found.quota)} 元" if found.quota is not None else "不限"
 
 
-def _charge(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+def _charge(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
     told = whose.tell(tx, refs.show(refs.SETTLEMENT, case.about))
     yield "地点", f"{told.place}，{told.use}"
     yield "时间", told.when
@@ -117,24 +148,31 @@ def _charge(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
     yield "退费", "已经退过" if told.other else "没有退过"
 
 
-def _journal(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+def _journal(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
     row = tx.one(journal.SQL.journal, book=refs.book_of(case.about), id=case.about)
     if row is None:
         raise Refusal("ledger.unknown_journal")
     for leg, (account, fen) in enumerate(zip(row["accounts"], row["fens"], strict=True)):
-        key = purse_key(account)
-        name = PURSE_NAMES[key[1]] if key else ACCOUNTS[account.partition(":")[0]]
         back = case.detail.get("parts", {}).get(str(leg))
-        yield f"分录第 {leg + 1} 条 · {name}", f"{yuan(fen)} 元" + (f"，拟退 {yuan(int(back))} 元" if back else "")
+        yield (
+            f"分录第 {leg + 1} 条 · {account_name(account)}",
+            f"{yuan(fen)} 元" + (f"，拟退 {yuan(int(back))} 元" if back else ""),
+        )
 
 
-def _payout(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+def account_name(account: str) -> str:
+    """What an account of the books is called."""
+    key = purse_key(account)
+    return PURSE_NAMES[key[1]] if key else ACCOUNTS[account.partition(":")[0]]
+
+
+def _payout(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
     yield "原因", BECAUSE.get(str(case.detail["because"]), str(case.detail["because"]))
     for heir, fen in case.detail.get("heirs", {}).items():
         yield f"继承人 {person(tx, person_of(UUID(heir))).shown}", f"{yuan(int(fen))} 元"
 
 
-def _filing(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+def _filing(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
     yield "备案类型", KINDS.get(str(case.detail["kind"]), str(case.detail["kind"]))
     yield "就医地", region(str(case.detail["region"]))
     yield "原因", str(case.detail["reason"])
@@ -142,7 +180,7 @@ def _filing(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
         yield "已在当地就医", f"{case.detail['care_since']} 起"
 
 
-def _owed(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+def _owed(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
     found = next((one for one in filings.filings(tx, case.person) if one.id == case.about), None)
     if found is None:
         raise Refusal("filing.unknown")
@@ -152,12 +190,12 @@ def _owed(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
     yield "材料", f"承诺 {day(found.papers_due)}前补交" if found.papers_due else "已经补交"
 
 
-def _activation(tx: Tx, case: Case) -> Iterator[tuple[str, str]]:
+def _activation(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
     row = tx.one(PEOPLE.credential, book=case.person.book, person=case.person.id)
     yield "医保码", "已经激活" if row else "还没有激活"
 
 
-TELL: dict[str, Callable[[Tx, Case], Iterator[tuple[str, str]]]] = {
+TELL: dict[str, Callable[[Tx, Affair], Iterator[tuple[str, str]]]] = {
     "binding_review": _binding,
     "kinship_doubt": _binding,
     "face_impossible": _binding,

@@ -6,8 +6,8 @@ from datetime import date
 
 from mulaid.money import yuan
 from mulaid.policy.benefit import PastYear, Record, addition, record
-from mulaid.policy.entrances import entrances, papers
 from mulaid.policy.pack import library
+from mulaid.policy.waiting import entrances, papers
 
 CAP = 30_000_000
 NATION = library().in_force("620100", date(2026, 1, 1))

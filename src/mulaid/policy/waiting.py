@@ -1,4 +1,4 @@
-"""How long benefits wait after a break in enrolment: the employee track and the resident track, each with its reasons.
+"""Entering: by which ways and with which papers, and how long benefits wait after a break, each track with its reasons.
 
 Employees (policy N8): a short break is as if there had been none, a longer one waits. Residents (policy N2h-N2j): a fixed wait
 for paying outside the collection window or after a break, a variable one by lapsed years, which paying for them shortens.
@@ -6,7 +6,7 @@ for paying outside the collection window or after a break, a variable one by lap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from mulaid.calendar import month_of, months_between, months_later
 from mulaid.policy.explain import Line
 from mulaid.policy.pack import Pack
+from mulaid.policy.parameters import Entrance
 from mulaid.policy.split import Step
 
 LONG_BREAK_YEARS = 4
@@ -24,6 +25,11 @@ EXEMPT = {
     "graduate": "当年毕业生",
     "released": "刑满释放人员",
 }
+PAPERS = {
+    "household_register": "户口簿", "residence_permit": "居住证", "registration_receipt": "居住登记回执",
+    "territory_permit": "港澳台居民居住证", "permanent_residence_card": "外国人永久居留身份证", "student_record": "学籍证明",
+    "birth_certificate": "出生医学证明", "parent_residence_permit": "父母一方的居住证",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +177,14 @@ SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "least_wait": lambda d: f"断缴四年以上，等待期合计不少于 {d['months']} 个月",
     "begins": lambda d: f"医保待遇从 {d['on']} 起享受",
 }
+
+
+def entrances(pack: Pack, holds: Collection[str], age: int) -> list[Entrance]:
+    """The ways open to somebody of an age who holds these (words of HOLDINGS); none where the region has no way for them."""
+    ways: tuple[Entrance, ...] = pack["resident_entrances"]
+    return [way for way in ways if age < way.below_age and way.holds & set(holds)]
+
+
+def papers(way: Entrance) -> list[str]:
+    """The papers of a way by their names."""
+    return [PAPERS[paper] for paper in sorted(way.needs)]

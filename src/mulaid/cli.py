@@ -82,9 +82,9 @@ def explain(arguments: argparse.Namespace) -> int:
 
 def code(arguments: argparse.Namespace) -> int:
     """show a made-up person's insurance code, as a phone would"""
-    from mulaid.demo import phone
+    from mulaid.demo import told
 
-    return phone.show(from_environment(), arguments.number, arguments.shown_by, say)
+    return told.show_code(from_environment(), arguments.number, arguments.shown_by, say)
 
 
 def sandbox(arguments: argparse.Namespace) -> int:

@@ -4,9 +4,20 @@ It builds the envelope, signs and seals for the connection's transport, keeps th
 was lost again under the same number, reads amounts as decimals, and believes no settlement whose amounts do not add up.
 """
 
-from mulaid.client.answer import Answer, Info, NoAnswer, Refused, WrongMoney, as_usual, identities, read_answer
 from mulaid.client.caller import ID_CARD, PATH, SOCIAL_CARD, TOKEN, TRIES, Bill, Certificate, Client, Line, Visit
-from mulaid.client.connection import Connection, dressed, signature
+from mulaid.client.connection import (
+    Answer,
+    Connection,
+    Info,
+    NoAnswer,
+    Refused,
+    WrongMoney,
+    as_usual,
+    dressed,
+    identities,
+    read_answer,
+    signature,
+)
 
 __all__ = [
     "ID_CARD",

@@ -13,8 +13,20 @@ from typing import Any
 import httpx
 
 from mulaid.calendar import Clock, stamp, wall_clock
-from mulaid.client.answer import Answer, Info, NoAnswer, Refused, WrongMoney, identities, read_answer
-from mulaid.client.connection import Connection, dressed, sealed, signature, token_request
+from mulaid.client.connection import (
+    Answer,
+    Connection,
+    Info,
+    NoAnswer,
+    Refused,
+    WrongMoney,
+    dressed,
+    identities,
+    read_answer,
+    sealed,
+    signature,
+    token_request,
+)
 from mulaid.gateway.auth import OAUTH, SEALED
 from mulaid.gateway.dialect import Amount
 from mulaid.gateway.handlers import SEALED_ACTIONS

@@ -140,6 +140,7 @@ CHANGES = {
     "premiums_back": [("/premiums/back", {"premium": "{premium}"})],
     "premiums": [("/premiums", {"who": "{aid_child}", "scheme": "resident", "year": "2027", "do": "pay"})],
     "aid_new": [("/aid/new", {"whom": "{bond}", "uses": "outpatient", "agreed": "0" * 64})],
+    "aid_give": [("/aid/give", {"whom": "{bond}", "amount": "1", "do": "give"})],
     "watchers": [("/me/watchers", {"do": do, "bond": "{bond}"}) for do in ("allow", "forbid", "part")],
     "privacy": [("/me/privacy", {"do": "withdraw", "consent": "{consent}"})],
     "sessions": [("/me/sessions", {"session": "{session}"})],

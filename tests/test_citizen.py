@@ -534,6 +534,8 @@ def test_only_the_letter_that_was_shown_can_be_agreed_to(town: Town) -> None:
     done = one.post("/aid/new", raised.text, **{**typed, "agreed": letter[1]})
     assert done.status_code == 303, done.text
     assert town.sql("select year_cap from aid order by id desc limit 1") == [(300_00,)]
+    kept = one.get(done.headers["location"].partition("?")[0]).text.split("我同意过的承诺书")[1]
+    assert "每年最多 300.00 元" in kept, "the giver can read again what was agreed to"
 
 
 BAD_BINDS = [
@@ -834,6 +836,8 @@ def test_help_answers_by_the_rules_of_ones_own_region(town: Town) -> None:
     assert "按武汉市现在的规定回答" in wuhan
     assert "按上海市现在的规定回答" in shanghai
     assert wuhan.count("<summary>") >= 8
+    assert "<b>学籍地参保</b>：学籍证明" in wuhan
+    assert "<b>出生一件事</b>：出生医学证明（不满 1 岁）" in wuhan
     assert "12393" in wuhan
 
 

@@ -1,4 +1,5 @@
-"""What a person's insurance covers, on the pages: care away from home is filed, proved and ended; waits; monthly credits."""
+"""What a person's insurance covers, on the pages: care away from home is filed, proved and ended; waits;
+monthly credits; and the ways of an area that other areas do not have."""
 
 from __future__ import annotations
 
@@ -11,9 +12,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from browsing import web_process
+from city import City
+from intruder import Browser
 from mulaid import commands
 from mulaid.calendar import business_date, month_of, months_later, wall_clock
-from mulaid.db import Actor, Database, Tx
+from mulaid.db import Actor, Database, Tx, process_url
 from mulaid.money import yuan
 from mulaid.people import enrolment, filings, standing
 from mulaid.people.enrolment import PersonRef
@@ -315,3 +319,49 @@ def test_what_to_keep_and_when_to_claim_is_said_where_it_is_asked(town: Town, wa
 
 def _id(town: Town, one: Citizen) -> Any:
     return town.sql("select person from web_session order by id desc limit 1")[0][0]
+
+
+# -- money straight to a relative, where the region has it --------------------------------------------------------
+
+
+def test_nanjing_gives_straight_to_a_relatives_account_after_a_second_yes(cluster: Any) -> None:
+    url = cluster.fresh()
+    db = Database(url, cluster.keys, size=4)
+    city = City(db, process_url(url, "mulaid_gateway", embedded=True), cluster.keys)
+    try:
+        city.now = wall_clock()
+        for name, money, base in (("son", "300.00", "active"), ("father", "20.00", "retired"), ("mother", "0", "resident")):
+            city.enrols(name, money, region="320100", base=base, household="ning")
+        city.enrols("wuhan", "300.00", household="han")
+        for member in ("father", "mother"):
+            city.binds("son", member)
+
+        def purses() -> list[Any]:
+            return [row["balance"] for row in city.run(lambda tx: tx.all("select balance from purse order by balance desc"))]
+
+        with web_process(cluster, url) as base:
+            son, other = Browser(base), Browser(base)
+            other.enters(city.people["wuhan"])
+            assert other.get("/aid/give").status == 404, "Wuhan has no such thing"
+            assert "直接转给家人" not in other.get("/aid").text
+            son.enters(city.people["son"])
+            assert "/aid/give" in son.get("/aid").text
+            page = son.get("/aid/give")
+            found = re.findall('name="whom" value="([^"]+)"', page.text)
+            assert len(found) == 1, "a resident has no account to give to"
+            before = purses()
+            for amount, says in (("", "请填写金额"), ("0", "之间的金额"), ("1000", "账户里现在最多可以拿出 300.00 元")):
+                wrong = son.post("/aid/give", whom=found[0], amount=amount, do="give", key=page.key)
+                assert (wrong.status, says in beside(wrong.text, "amount")) == (422, True)
+            shown = son.post("/aid/give", whom=found[0], amount="64.56", key=page.key)
+            assert (shown.status, purses()) == (200, before)
+            assert "64 元 5 角 6 分" in shown.text
+            for _ in range(2):
+                assert son.post("/aid/give", whom=found[0], amount="64.56", do="give", key=shown.key).status == 303
+            assert purses() == [30000, 23544, 8456, *before[3:]], "once, though it was sent twice"
+            assert "转好了" in son.get("/aid/give?done=1").text
+        city.books_balance()
+    finally:
+        city.close()
+        db.close()
+        cluster.drop(url)

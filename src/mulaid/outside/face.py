@@ -44,9 +44,6 @@ class FaceVerifier(Protocol):
         FaceTrouble when the provider does not take it.
         """
 
-    def parse_return(self, query: Mapping[str, str]) -> str | None:
-        """The reference in what the browser came back with: a hint, never a result."""
-
     def fetch(self, provider_ref: str) -> FaceOutcome:
         """The result, from server to server; may be asked again. The provider's own trouble is Result.ERROR."""
 
@@ -69,10 +66,6 @@ class SandboxFace:
         joint = "&" if "?" in return_url else "?"
         redirect = f"{return_url}{joint}{urlencode({'face': ref, 'notice': '演示'})}"
         return FaceSession(self.name, Assurance.SANDBOX, ref, redirect, self.clock() + timedelta(minutes=20))
-
-    def parse_return(self, query: Mapping[str, str]) -> str | None:
-        """The reference."""
-        return query.get("face")
 
     def fetch(self, provider_ref: str) -> FaceOutcome:
         """A pass for the number that was asked about; nothing for a reference of somebody's own making."""
@@ -111,10 +104,6 @@ class TencentFace:
             raise FaceTrouble(_code_of(answer))
         until = self.clock() + timedelta(hours=2)
         return FaceSession(self.name, Assurance.LIVENESS_AUTHORITY, str(answer["BizToken"]), str(answer["Url"]), until)
-
-    def parse_return(self, query: Mapping[str, str]) -> str | None:
-        """The BizToken."""
-        return query.get("BizToken")
 
     def fetch(self, provider_ref: str) -> FaceOutcome:
         """GetDetectInfoEnhanced, text only. Before the person has finished, the error code is null."""
@@ -192,15 +181,6 @@ class AlibabaFace:
         until = self.clock() + timedelta(minutes=30)
         ref, url = str(told["CertifyId"]), str(told["CertifyUrl"])
         return FaceSession(self.name, Assurance.LIVENESS_AUTHORITY, ref, url, until, binds_number=True)
-
-    def parse_return(self, query: Mapping[str, str]) -> str | None:
-        """The CertifyId, inside the JSON text of `response`."""
-        try:
-            told = json.loads(query.get("response", ""))
-            extra = told.get("extInfo") or told
-            return str(extra["certifyId"])
-        except (ValueError, KeyError, AttributeError, TypeError):
-            return None
 
     def fetch(self, provider_ref: str) -> FaceOutcome:
         """DescribeFaceVerify. An answer without T or F is none yet."""

@@ -52,6 +52,7 @@ urlpatterns = [
     path("aid/new", present(both(aid.new)), name="aid_new"),
     path("aid/order", citizen(require_POST(aid.order)), name="aid_order"),
     path("aid/pause", citizen(require_POST(aid.stop_all)), name="aid_pause"),
+    path("aid/give", present(both(aid.give)), name="aid_give"),
     path("aid/<str:key>", present(both(aid.one)), name="aid_one"),
     path("household", present(both(household.page)), name="household"),
     path("wallet", present(both(wallet.page)), name="wallet"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.ledger import chart, statement
 from mulaid.money import Fen, yuan
-from mulaid.people import aid, enrolment
+from mulaid.people import aid, enrolment, wallet
 from mulaid.people.aid import Aid
 from mulaid.people.eligibility import USE_WORDS, Letter, Terms, letter, shown
 from mulaid.people.enrolment import PersonRef
@@ -191,9 +192,11 @@ def page(request: HttpRequest) -> HttpResponse:
         balance = _balance(tx, visitor)
         given = [_side(tx, found, visitor) for found in aid.given(tx, visitor.ref)]
         received = [_side(tx, found, visitor) for found in aid.received(tx, visitor.ref)]
-        pack = library().in_force(me.region, business_date(tx.at)) if me.region else None
+        today = business_date(tx.at)
+        pack = library().in_force(me.region, today) if me.region else None
     mine = pack is not None and pack["authoriser_order"] == "user_rank"
     told = {"me": me, "balance": balance, "given": given, "received": received, "may_order": mine and len(received) > 1}
+    told["direct"] = _gives_directly(me, today)
     told["pool"] = pack is not None and pack["mutual_aid_mode"] == "pool" and me.base != "resident"
     return render(request, "citizen/aid.html", {**told, "key": new_key()})
 
@@ -208,6 +211,7 @@ def one(request: HttpRequest, key: str) -> HttpResponse:
         pack = library().in_force(_region(tx, found.giver), business_date(tx.at))
         draws = _draws(tx, found)
         balance = _balance(tx, visitor)
+        promised = aid.promised(tx, found.id) if i_give else None
     initial = {name: value for name, value in _initial(found).items() if value is not None}
     form = Limits(pack, balance, request.POST if request.POST.get("do") == "change" else None, initial=initial)
     if request.method == "POST":
@@ -216,7 +220,15 @@ def one(request: HttpRequest, key: str) -> HttpResponse:
             return answer
         if answer is not None:
             form.refuse(answer, aid_quota_below_used="quota")
-    told = {"side": side, "form": form, "i_give": i_give, "draws": draws, "pack": pack, "done": request.GET.get("done", "")}
+    told = {
+        "side": side,
+        "form": form,
+        "i_give": i_give,
+        "draws": draws,
+        "pack": pack,
+        "promised": promised,
+        "done": request.GET.get("done", ""),
+    }
     return render(request, "citizen/aid_one.html", told, status=422 if form.errors or form.trouble else 200)
 
 
@@ -290,6 +302,49 @@ def _offer(tx: Tx, visitor: Visitor, form: Offer, test_people: bool, agreed: str
     receiver, relation = form.receiver(tx, test_people)
     made = aid.offer(tx, library(), visitor.ref, receiver, relation, form.terms, agreed=agreed)
     return {"key": refs.show(refs.RELATION, made)}
+
+
+class Gift(forms.Form):
+    """Money for a relative's own account, at once and for good."""
+
+    def __init__(self, people: list[Relative], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        known = [(person.key, f"{person.called} {person.shown}") for person in people]
+        self.fields["whom"] = forms.choice("转给谁", known, wrong="请选一位家人", initial=known[0][0] if len(known) == 1 else "")
+        self.fields["amount"] = forms.Yuan(label="转多少", error_messages={"required": "请填写金额，例如 200.00"})
+
+
+def give(request: HttpRequest) -> HttpResponse:
+    """Money straight into a relative's account, where the region has that between employees: shown first, then given."""
+    visitor: Visitor = request.visitor
+    typed = request.POST if request.method == "POST" else forms.held(request)
+    with reading(visitor.actor) as tx:
+        me = oneself(tx, visitor)
+        if not _gives_directly(me, business_date(tx.at)):
+            raise Http404
+        people = {one.key: one for one in relatives(tx, visitor) if one.base != "resident"}
+        balance = _balance(tx, visitor)
+    form, sure = Gift(list(people.values()), typed), None
+    if typed is not None and form.checked():
+        whom, fen = people[form.cleaned_data["whom"]], form.cleaned_data["amount"]
+        sure = whom
+        if request.method == "POST" and request.POST.get("do") == "give":
+
+            def work(tx: Tx) -> dict[str, Any]:
+                wallet.give_directly(tx, library(), visitor.ref, whom.ref, whom.relation, fen)
+                return {}
+
+            outcome = act(request, work)
+            if outcome.done:
+                return HttpResponseRedirect("/aid/give?done=1", status=SEE_OTHER)
+            form.refuse(outcome, wallet_below_floor="amount", wallet_receiver_has_no_account="whom", aid_member_suspended="whom")
+            sure = None
+    told = {"form": form, "sure": sure, "people": people, "balance": balance, "done": "done" in request.GET}
+    return render(request, "citizen/aid_give.html", told, status=422 if form.errors or form.trouble else 200)
+
+
+def _gives_directly(me: Relative, today: date) -> bool:
+    return bool(me.region) and me.base != "resident" and library().in_force(me.region, today)["direct_transfer_between_employees"]
 
 
 def order(request: HttpRequest) -> HttpResponse:

@@ -67,6 +67,8 @@ def back(request: HttpRequest, check: UUID) -> HttpResponse:
             _, reference = checks.reference(tx, visitor.ref, ref)
         outcome = providers.face().fetch(reference)
         result = alone(lambda tx: checks.finish(tx, visitor.ref, ref, outcome), by=visitor.actor)
+        if result in (Result.PASSED, Result.FAILED, Result.EXPIRED):
+            providers.face().erase(reference)  # what is decided needs no picture any more
     except Refusal as no:
         return render(request, "citizen/face.html", {"trouble": no, "page": page})
     if result != Result.PASSED:

@@ -16,7 +16,9 @@ from mulaid.money import Fen
 from mulaid.people import aid, standing
 from mulaid.policy.channels import where
 from mulaid.policy.pack import library
+from mulaid.policy.parameters import HOLDINGS
 from mulaid.policy.questions import answers
+from mulaid.policy.waiting import entrances, papers
 from mulaid.refusal import Refusal
 from mulaid.settlement import pay
 from mulaid.web import whose
@@ -129,5 +131,11 @@ def questions(request: HttpRequest) -> HttpResponse:
         code = oneself(tx, visitor).region or NATION
         pack = library().in_force(code, business_date(tx.at))
     ways = [(says, where(action, code)) for action, says in ACTIONS.items()]
-    told = {"answers": answers(pack), "ways": ways, "place": region(code), "hotline": pack["hotline"]}
+    told = {
+        "answers": answers(pack),
+        "ways": ways,
+        "entrances": [(way, papers(way)) for way in entrances(pack, HOLDINGS, 0)],
+        "place": region(code),
+        "hotline": pack["hotline"],
+    }
     return render(request, "citizen/help.html", told)

@@ -619,11 +619,15 @@ def test_decoders_that_stand_in_for_a_library_answer_with_text(town: City, path:
 def test_a_file_by_its_address(town: City) -> None:
     number = asks(town, "1301", {"data": {"ver": "0"}})["file_qury_no"]
     assert fetched(town, f"file_qury_no={number}&fixmedins_code=H1").startswith(b"PK")
+    # One family of programs sends nothing but the number.
+    assert fetched(town, f"file_qury_no={number}").startswith(b"PK")
     for query, code in (
         (f"file_qury_no={number}&fixmedins_code=H2", "files.unknown"),
         ("fixmedins_code=H1", "interface.missing_field"),
         ("file_qury_no=x&fixmedins_code=H1", "refs.unknown"),
-        (f"file_qury_no={number}", "auth.refused"),
+        ("file_qury_no=" + "F" + "0" * 26, "auth.refused"),
+        ("file_qury_no=x", "auth.refused"),
+        ("", "auth.refused"),
     ):
         assert code in fetched(town, query).decode()
     told_no(town, "9102", {"fsDownloadIn": {"file_qury_no": number}}, "files.unknown", at="H2")

@@ -54,6 +54,28 @@ def _(bench: Bench) -> None:
     expect(str(bench.message(bench.raw(bench.hospital, "1101", given), "1101")["infcode"]) == "0", "infcode 0", "a refusal")
 
 
+OPTIONAL = (
+    "mdtrtarea_admvs", "insuplc_admdvs", "recer_sys_code", "dev_no", "dev_safe_info", "signtype", "infver", "opter_type",
+    "opter_name", "inf_time", "fixmedins_name", "sign_no", "enc_type",
+)  # fmt: skip
+
+
+@check(
+    "envelope.sloppy",
+    "a message as sloppy as those of real programs is read: members missing, empty, null or numbers, unknown ones",
+)
+def _(bench: Bench) -> None:
+    given = {"data": bench.card("aided").fields}
+    ways: list[dict[str, Any]] = [dict.fromkeys(OPTIONAL, value) for value in (None, "", "null")]
+    ways += [{"infno": 1101}, {"opter_type": 1, "dev_no": "1", "dev_safe_info": "1"}, {"serv_code": "x", "foo": {"a": [1]}}]
+    for way in ways:
+        answer = bench.message(bench.raw(bench.hospital, "1101", given, **way), "1101")
+        expect(str(answer["infcode"]) == "0", f"infcode 0 for {way}", answer["err_msg"])
+    for odd in ({"data": [given["data"]]}, {"data": {**given["data"], "begntime": "", "psn_name": None, "unknown": "x"}}):
+        answer = bench.message(bench.raw(bench.hospital, "1101", odd), "1101")
+        expect(str(answer["infcode"]) == "0", f"infcode 0 for {odd}", answer["err_msg"])
+
+
 @check("envelope.unknown_infno", "a transaction that does not exist is refused in words")
 def _(bench: Bench) -> None:
     bench.refused(bench.hospital, "0000", {"data": {}})

@@ -21,24 +21,26 @@ from psycopg_pool import PoolTimeout
 from mulaid import sm2
 from mulaid.calendar import Clock, stamp, wall_clock
 from mulaid.crypto import BadKeyFile, Keys, digest
-from mulaid.db import Database
+from mulaid.db import Actor, Database
 from mulaid.gateway import auth, contract, decoder, handlers, sealing
 from mulaid.gateway.auth import Client, Meter, Register, Request
 from mulaid.gateway.dialect import (
+    FORM,
     LARGEST_BODY,
     LARGEST_UPLOAD,
-    decoded,
+    Sent,
     dress,
     profiles,
-    read_message,
+    read,
     reply,
     unwrap,
+    with_file,
     write,
 )
 from mulaid.policy.pack import Library, library
 from mulaid.refusal import Refusal
 from mulaid.settings import SettingTrouble, from_environment
-from mulaid.settlement import pay
+from mulaid.settlement import files, pay
 
 log = logging.getLogger("mulaid.gateway")
 Start = Callable[[str, list[tuple[str, str]]], Any]
@@ -95,22 +97,22 @@ class Gateway:
             if environ["REQUEST_METHOD"] == "GET" and environ.get("PATH_INFO") == "/health":
                 return Told('{"ready":true}')
             request = self._read(environ)
-            if request.path.endswith(TOKENS):
+            place = request.place
+            if place.endswith(TOKENS):
                 given = {"access_token": auth.token(self.register, request, at), "token_type": "bearer"}
                 return Told(write({**given, "expires_in": auth.TOKEN_SECONDS}))
             client, nonce = auth.authenticate(self.register, request, at)
-            if request.path.endswith(decoder.ADDRESSES):
+            if place.endswith(decoder.ADDRESSES):
                 if nonce:
                     auth.claim(self.db, nonce)
                 return Told(decoder.answer(self._call, self.register, request, client, at))
             if request.method == "GET":
                 return Told(self._download(request, client, at))
-            text, charset = decoded(request.body)
-            message = read_message(text)
-            if sealing.is_sealed(message):
-                return Told(self._unsealed(request, message, at))
-            envelope, client = self._told_by(client, message, charset, at)
-            body = self._handle(client, envelope, message, text, nonce, at)
+            sent = read(environ.get("CONTENT_TYPE") or "", request.body)
+            if sealing.is_sealed(sent.message):
+                return Told(self._unsealed(request, sent.message, at))
+            envelope, client = self._told_by(client, sent, at)
+            body = self._handle(client, envelope, sent, nonce, at)
             if isinstance(body, str):
                 body = dress(client.profile, body)
             return Told(body, charset=client.profile.charset)
@@ -121,30 +123,37 @@ class Gateway:
             log.exception("unexpected failure")
             return _refused(Refusal("message.internal"), client, at)
 
-    def _told_by(
-        self, client: Client | None, message: Mapping[str, Any], charset: str, at: datetime
-    ) -> tuple[dict[str, Any], Client]:
+    def _told_by(self, client: Client | None, sent: Sent, at: datetime) -> tuple[dict[str, Any], Client]:
         """The envelope and its sender. Other bytes than UTF-8 are for senders that are known to write so, and for nobody else."""
         try:
-            envelope = contract.check_envelope(message)
+            envelope = contract.check_envelope(sent.message)
             client = self._sender(client, envelope, at)
         except Refusal:
-            if charset == "utf-8":
+            if sent.charset == "utf-8":
                 raise
             raise Refusal("message.not_utf8") from None
-        if charset not in ("utf-8", client.profile.charset):
+        if sent.charset not in ("utf-8", client.profile.charset):
             raise Refusal("message.not_utf8")
         return envelope, client
 
     def _download(self, request: Request, client: Client | None, at: datetime) -> str | handlers.File:
         """A file by its number in the address, for programs that fetch files so."""
         asked = {name: values[0] for name, values in parse_qs(request.query).items()}
-        client = client or self.register.open_for(asked.get("fixmedins_code", ""), at)
+        number = asked.get("file_qury_no", "")
+        client = client or self.register.open_for(asked.get("fixmedins_code") or self._owner(number, at), at)
         if client is None:
             raise Refusal("auth.refused")
         self.meter.count(client)
-        data = contract.check("9102", {"fsDownloadIn": {"file_qury_no": asked.get("file_qury_no", "")}})
+        data = contract.check("9102", {"fsDownloadIn": {"file_qury_no": number}})
         return handlers.HANDLERS["9102"](self._call(client, "9102", "", {}, data, asked, at))
+
+    def _owner(self, number: str, at: datetime) -> str:
+        """Whose file it is, for a program that sends its number alone: an open connection could name anybody anyway."""
+        try:
+            with self.db.reading(at, Actor("register", "gateway")) as tx:
+                return files.owner(tx, number)
+        except Refusal:
+            return ""
 
     def _unsealed(self, request: Request, message: Mapping[str, Any], at: datetime) -> str:
         """A sealed envelope: its address says what it asks, its data is the input; sent again, it is the same message."""
@@ -167,7 +176,7 @@ class Gateway:
         return sealing.seal_envelope(client, self.seal_key, told, {} if output is None else output, at)
 
     def _read(self, environ: Mapping[str, Any]) -> Request:
-        fetches = environ["REQUEST_METHOD"] == "GET" and str(environ.get("PATH_INFO", "")).endswith(DOWNLOADS)
+        fetches = environ["REQUEST_METHOD"] == "GET" and str(environ.get("PATH_INFO", "")).rstrip("/").lower().endswith(DOWNLOADS)
         if environ["REQUEST_METHOD"] != "POST" and not fetches:
             raise Refusal("message.not_posted")
         body = b"" if fetches else _body(environ)
@@ -183,10 +192,10 @@ class Gateway:
         """The institution of the message: the one that signed, or the one named where an open connection is registered for it."""
         code = envelope["fixmedins_code"]
         if client is None:
-            client = self.register.open_for(code, at)
+            client = self.register.open_for(code, at) or self.register.open_for(code.upper(), at)
             if client is None:
                 raise Refusal("auth.refused")
-        if client.institution.code != code:
+        if client.institution.code != code and client.institution.code != code.upper():
             raise Refusal("auth.other_institution")
         client.allows(envelope.get("opter", ""))
         self.meter.count(client)
@@ -199,21 +208,20 @@ class Gateway:
         self,
         client: Client,
         envelope: Mapping[str, Any],
-        message: dict[str, Any],
-        text: str,
+        sent: Sent,
         nonce: auth.Nonce | None,
         at: datetime,
     ) -> str | handlers.File:
         infno = contract.transaction(envelope["infno"]).infno
-        if len(text) > LARGEST_BODY and infno != "9101":
+        if infno != "9101" and (sent.file or len(sent.text) > LARGEST_BODY):
             raise Refusal("message.too_large")
-        encrypted = False
+        encrypted, message = False, sent.message
         if client.transport in (auth.OAUTH, auth.CAINFO):
-            message, clear, encrypted = sealing.open_input(client, message, text)
+            message, clear, encrypted = sealing.open_input(client, message, sent.text)
             sealing.check_signature(client, message, clear)
         if nonce and infno not in handlers.SETTLING:
             auth.claim(self.db, nonce)
-        given = unwrap(message)
+        given = unwrap(message) if sent.file is None else with_file(unwrap(message), sent.file)
         data = contract.check(infno, given)
         call = self._call(client, infno, envelope["msgid"], envelope, data, given, at, nonce[2] if nonce else None)
         try:
@@ -259,7 +267,8 @@ def _body(environ: Mapping[str, Any]) -> bytes:
     length = int(declared) if declared.isascii() and declared.isdecimal() else None
     most = LARGEST_BODY
     body: bytes = stream.read(most + 1 if length is None else min(length, most + 1))
-    if len(body) > most and UPLOAD in body[:UPLOAD_SAYS_SO]:
+    form = (environ.get("CONTENT_TYPE") or "").lower().startswith(FORM)
+    if len(body) > most and (form or UPLOAD in body[:UPLOAD_SAYS_SO]):
         most = LARGEST_UPLOAD
         body += stream.read((most + 1 if length is None else min(length, most + 1)) - len(body))
     if len(body) > most:

@@ -85,6 +85,11 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def place(self) -> str:
+        """The path to go by: programs differ in capitals, and in a stroke at the end."""
+        return self.path.rstrip("/").lower()
+
     def header(self, name: str) -> str:
         """A header's value, empty when it is missing."""
         return self.headers.get(WSGI_NAMES[name], "")
@@ -186,8 +191,8 @@ def authenticate(register: Register, request: Request, at: datetime) -> tuple[Cl
         return _hmac_sm3(register, request, ca_key, at), None
     if api_key := request.header("apikey"):
         return _api_key(register, api_key, at), None
-    if (bearer := request.header("Authorization")).startswith("Bearer "):
-        return _bearer(register, bearer.removeprefix("Bearer ").strip(), at), None
+    if (bearer := request.header("Authorization"))[:7].lower() == "bearer ":
+        return _bearer(register, bearer[7:].strip(), at), None
     return None, None
 
 
@@ -345,10 +350,10 @@ def token(register: Register, request: Request, at: datetime) -> str:
     """A token for a connection that shows its id and secret (Basic); refuses auth.refused. Good for two hours."""
     scheme, _, shown = request.header("Authorization").partition(" ")
     try:
-        name, _, secret = base64.b64decode(shown, validate=True).decode().partition(":")
+        name, _, secret = base64.b64decode(shown.strip(), validate=True).decode().partition(":")
     except (ValueError, UnicodeDecodeError):
         raise Refusal("auth.refused") from None
-    if scheme != "Basic":
+    if scheme.lower() != "basic":
         raise Refusal("auth.refused")
     client = _known(register, name, OAUTH, at)
     proved = next((known for known in client.secrets if same(known, secret.encode())), None)

@@ -434,11 +434,16 @@ def _plain(given: object, expected: str) -> str:
 
 def _text_reader(field: Field) -> Reader:
     most = field.accepts
+    # Programs disagree on zeros in front, or lose them where codes are kept as numbers; other unknown codes stay as they came.
+    codes = field.codes.values if field.codes else {}
+    meant = {code.lstrip("0"): code for code in codes}
 
     def read(given: object) -> str | None:
         text = given.strip() if type(given) is str else _plain(given, "文本")
         if text in EMPTY:
             return None
+        if codes and text not in codes:
+            text = meant.get(text.lstrip("0"), text)
         if len(text) > most:
             raise _Unreadable("interface.too_long", most=most, length=len(text))
         # Neither the database nor UTF-8 can hold these two.

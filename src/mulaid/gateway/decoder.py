@@ -18,7 +18,7 @@ from mulaid.gateway.handlers.call import WRONG_CODE
 from mulaid.people import guessing
 from mulaid.refusal import Refusal
 
-OBJECT, TEXT = ("/localQrCodeQuery",), ("/NationEcc", "/NationEcTrans", "/EcQuery")
+OBJECT, TEXT = ("/localqrcodequery",), ("/nationecc", "/nationectrans", "/ecquery")
 ADDRESSES = OBJECT + TEXT
 SHOWN, CHECKED, NOTIFIED = "ec.query", "cn.nhsa.auth.check", "cn.nhsa.settle.notify"
 NOT_A_CODE = 500159
@@ -28,7 +28,7 @@ Caller = Callable[..., handlers.Call]
 
 def answer(call_of: Caller, register: Register, request: Request, client: Client | None, at: datetime) -> str:
     """The decoder's answer to a request at one of its addresses."""
-    as_text = request.path.endswith(TEXT)
+    as_text = request.place.endswith(TEXT)
     code = ""
     try:
         body = read_body(request.body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import tomllib
@@ -21,6 +22,18 @@ from mulaid.refusal import Refusal
 LARGEST_BODY = 256 * 1024
 LARGEST_UPLOAD = 8 * 1024 * 1024
 DEEPEST = 20
+UPLOADED = "fsUploadIn"
+LONGEST_WORDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A body as it was understood: its JSON text and encoding, the object in it, and a file that came beside it in a form."""
+
+    text: str
+    charset: str
+    message: dict[str, Any]
+    file: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +157,54 @@ def read_message(text: str) -> dict[str, Any]:
     return message
 
 
+FORM = "multipart/form-data"
+BOUNDARY = re.compile(r'boundary="?([^";,\s]{1,70})', re.ASCII | re.IGNORECASE)
+
+
+def read(kind: str, raw: bytes) -> Sent:
+    """A body by its content type, which matters for a form alone: a message in one part, a file in another.
+
+    Refuses what `decoded` and `read_message` refuse, and a form without a message.
+    """
+    if not kind.lower().startswith(FORM):
+        text, charset = decoded(raw)
+        return Sent(text, charset, read_message(text))
+    boundary = BOUNDARY.search(kind)
+    if boundary is None:
+        raise Refusal("message.not_json")
+    message, file = None, None
+    for part in (b"\r\n" + raw).split(b"\r\n--" + boundary[1].encode())[1:]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        if message is None and b"filename=" not in head and content.lstrip()[:1] == b"{":
+            message = content
+        elif b"filename=" in head:
+            file = content
+    if message is None:
+        raise Refusal("message.not_json")
+    text, charset = decoded(message)
+    return Sent(text, charset, read_message(text), file)
+
+
+def with_file(given: object, file: bytes) -> object:
+    """The input of an upload with its file in the place where a message carries it."""
+    if not isinstance(given, dict):
+        return given
+    name = next((name for name in given if name.lower() == UPLOADED.lower()), UPLOADED)
+    node = given.get(name) or {}
+    return {**given, name: {**node, "in": base64.b64encode(file).decode()} if isinstance(node, dict) else node}
+
+
+def input_name(message: Mapping[str, Any]) -> str:
+    """Under which name a message holds its input: programs differ in capitals, and one that says something goes first."""
+    if message.get("input"):
+        return "input"
+    found = [name for name in message if name.lower() == "input"]
+    return next((name for name in found if message[name]), found[0] if found else "input")
+
+
 def unwrap(message: Mapping[str, Any]) -> object:
-    """The business input: an object, or text that holds one; some programs write the member's name with a capital."""
-    given = message.get("input", message.get("Input"))
+    """The business input: an object, or text that holds one."""
+    given = message.get(input_name(message))
     if isinstance(given, str):
         if not given.strip() or given.strip() == "null":
             return {}
@@ -162,7 +220,7 @@ def member_text(text: str, wanted: str) -> str:
         key, place = STRICT.raw_decode(text, place)
         begin = _blanks(text, _blanks(text, place) + 1)
         _, place = STRICT.raw_decode(text, begin)
-        if key.lower() == wanted:
+        if key == wanted:
             return text[begin:place]
         place = _blanks(text, place)
         if text[place] != ",":
@@ -322,6 +380,15 @@ def reply(
     return (
         f'{{"infcode":{code},"inf_refmsgid":"{region}{moment}{serial % 10**10:010d}","refmsg_time":"{millis}",'
         f'"respond_time":"{millis}",'
-        f'"enctype":"","signtype":"","cainfo":"","err_msg":{encode_basestring(error[:500])},"warn_msg":{encode_basestring(warning[:200])},'
+        f'"enctype":"","signtype":"","cainfo":"","err_msg":{encode_basestring(_short(error))},"warn_msg":{encode_basestring(_short(warning))},'
         f'"output":{output if output is not None and not error else "null"}}}'
     )
+
+
+def _short(words: str) -> str:
+    """Words in the length that programs have room for; the code at their end stays."""
+    if len(words) <= LONGEST_WORDS:
+        return words
+    begins = words.rfind("〔")
+    code = words[begins:] if begins > 0 else ""
+    return f"{words[: LONGEST_WORDS - 1 - len(code)]}…{code}"

@@ -17,7 +17,7 @@ from typing import Any
 from mulaid import sm2
 from mulaid.calendar import SHANGHAI
 from mulaid.gateway.auth import CAINFO, OAUTH, SEALED, Client, Register
-from mulaid.gateway.dialect import member_text, read_message, write
+from mulaid.gateway.dialect import input_name, member_text, read_message, write
 from mulaid.refusal import Refusal
 
 VERSION = "2.0.1"
@@ -52,7 +52,7 @@ def _verifies(client: Client, text: bytes, signature: bytes, signer: bytes) -> b
 
 def cainfo_text(message: Mapping[str, Any]) -> str:
     """What is signed of an envelope: every member but `cainfo` and the input, sorted by name."""
-    rest = {name: value for name, value in message.items() if name not in ("cainfo", "input", "Input")}
+    rest = {name: value for name, value in message.items() if name.lower() not in ("cainfo", "input")}
     return "&".join(f"{name}={_flat(value)}" for name, value in sorted(rest.items()))
 
 
@@ -67,10 +67,10 @@ def open_input(client: Client, message: dict[str, Any], text: str) -> tuple[dict
 
     Refuses auth.bad_seal for cipher text that this connection's key does not open.
     """
-    name = "input" if "input" in message else "Input"
+    name = input_name(message)
     given = message.get(name)
     if not isinstance(given, str):
-        return message, member_text(text, "input") if name in message else "", False
+        return message, member_text(text, name) if name in message else "", False
     # Text that begins like JSON is JSON; Base64 never does.
     if given.lstrip()[:1] in ("{", "[", "") or given.strip() == "null":
         return message, given, False

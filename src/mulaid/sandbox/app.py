@@ -21,7 +21,7 @@ from string import Formatter
 from typing import Any, NamedTuple
 
 from mulaid.calendar import SHANGHAI, stamp
-from mulaid.gateway.dialect import LARGEST_BODY, profiles, reply
+from mulaid.gateway.dialect import LARGEST_UPLOAD, profiles, reply
 from mulaid.refusal import Refusal, catalogue
 from mulaid.sandbox import page
 from mulaid.sandbox.faults import Fault, Script
@@ -86,16 +86,37 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """A hospital's message, or an order to the sandbox."""
-        declared = self.headers.get("Content-Length") or "0"
-        most = LARGEST_ORDER if self.path.startswith(CONTROL) else LARGEST_BODY + 1
-        length = int(declared) if declared.isascii() and declared.isdecimal() else 0
-        body = self.rfile.read(min(length, most))
-        if length > most:
-            self.close_connection = True
+        most = LARGEST_ORDER if self.path.startswith(CONTROL) else LARGEST_UPLOAD + 1
+        body = self._body(most)
         if self.path.startswith(CONTROL):
             self._control(body)
         else:
             self._message(body)
+
+    def _body(self, most: int) -> bytes:
+        """The body, by its length or in chunks; what is more than `most` is left where it is, and the connection ends."""
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return self._chunks(most)
+        declared = self.headers.get("Content-Length") or "0"
+        length = int(declared) if declared.isascii() and declared.isdecimal() else 0
+        if length > most:
+            self.close_connection = True
+        return self.rfile.read(min(length, most))
+
+    def _chunks(self, most: int) -> bytes:
+        body = b""
+        while len(body) <= most:
+            digits = self.rfile.readline(20).partition(b";")[0].strip()
+            if not re.fullmatch(rb"[0-9A-Fa-f]{1,8}", digits):
+                break
+            if not (size := int(digits, 16)):
+                while self.rfile.readline(1000).strip():
+                    pass
+                return body
+            body += self.rfile.read(min(size, most + 1))
+            self.rfile.readline(10)
+        self.close_connection = True
+        return body
 
     # Messages and their faults
 
@@ -217,7 +238,7 @@ class Handler(BaseHTTPRequestHandler):
             "SCRIPT_NAME": "",
             "RAW_URI": self.path,
             "QUERY_STRING": query,
-            "CONTENT_LENGTH": self.headers.get("Content-Length") or "0",
+            "CONTENT_LENGTH": str(len(body)) if body else self.headers.get("Content-Length") or "0",
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "REMOTE_ADDR": self.client_address[0],
         }

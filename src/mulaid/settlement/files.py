@@ -64,6 +64,15 @@ def get(tx: Tx, institution: Institution, number: str) -> Filed:
     return Filed(ref, row["name"], tx.keys.open("file", f"exchange_file|content|{ref}", row["content"]), row["expires_at"])
 
 
+def owner(tx: Tx, number: str) -> str:
+    """The institution that a file was made for; refuses files.unknown."""
+    ref = refs.parse(FILE, number)
+    row = tx.one(SQL.file_owner, book=refs.book_of(ref), id=ref)
+    if row is None:
+        raise Refusal("files.unknown")
+    return str(row["institution"])
+
+
 def books_to_sweep(tx: Tx) -> list[int]:
     """Books that hold files whose time is over."""
     return [row["book"] for row in tx.all(SQL.books_with_files, at=tx.at)]

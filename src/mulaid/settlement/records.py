@@ -156,17 +156,10 @@ def page(
 ) -> tuple[list[Record], int]:
     """An institution's living reports of a kind whose subject begins so, ordered by subject, and how many there are in all."""
     pattern = begins.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%" if begins else ""
-    rows = tx.all(
-        SQL.of_institution,
-        book=institution.book,
-        kind=kind,
-        institution=institution.code,
-        subject=pattern,
-        since=since,
-        most=most,
-        skip=skip,
-    )
-    return [_read(tx, row) for row in rows], rows[0]["found"] if rows else 0
+    asked = {"book": institution.book, "kind": kind, "institution": institution.code, "subject": pattern, "since": since}
+    rows = tx.all(SQL.of_institution, **asked, most=most, skip=skip)
+    counted = rows or (tx.all(SQL.of_institution, **asked, most=1, skip=0) if skip else [])
+    return [_read(tx, row) for row in rows], counted[0]["found"] if counted else 0
 
 
 def cancel(tx: Tx, record: Record, institution: Institution, person: PersonRef | None = None) -> None:

@@ -149,6 +149,10 @@ order by s.id desc nulls last limit 1
 -- The order will not be paid.
 update mobile_order set revoked_at = %(at)s where book = %(book)s and id = %(id)s and revoked_at is null
 
+-- file_owner --
+-- Whose file it is.
+select institution from exchange_file where book = %(book)s and id = %(id)s
+
 -- books_with_files --
 -- Books that hold files whose time is over.
 select distinct book from exchange_file where expires_at <= %(at)s

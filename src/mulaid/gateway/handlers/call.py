@@ -19,7 +19,9 @@ from mulaid.policy.pack import Library
 from mulaid.refusal import Refusal
 from mulaid.settlement.visit import Institution
 
-TOKEN, ID_CARD = "01", "02"
+TOKEN, ID_CARD, SOCIAL_CARD = "01", "02", "03"
+NUMBER_CHARS = 18
+"""What a social security number has, which is the number of the identity card; a card's own number is shorter."""
 PAY = "AUTH"
 """What stands before a visit token when it is a payment authorisation number of the mobile centre."""
 TOKEN_FORM = r"[0-9]{6}[0-9a-f]{32}"  # noqa: S105
@@ -115,15 +117,22 @@ def certificate(data: Mapping[str, Any]) -> tuple[str, str]:
     kind, number = data.get("mdtrt_cert_type", ""), data.get("mdtrt_cert_no", "")
     if kind == TOKEN:
         return number.removeprefix(PAY), ""
+    if kind == SOCIAL_CARD and len(number) != NUMBER_CHARS:
+        return "", data.get("certno", "")
     beside = data.get("card_sn", "") if kind == ID_CARD else ""
     return beside if re.fullmatch(TOKEN_FORM, beside, re.ASCII) else "", number
+
+
+def nothing_presented(data: Mapping[str, Any]) -> Refusal:
+    """What to say when a message has no credential that tells who it is."""
+    return Refusal("message.card_number" if "mdtrt_cert_no" in data else "message.certificate_needed")
 
 
 def meet(tx: Tx, call: Call, data: Mapping[str, Any]) -> tuple[PersonRef, credential.Holder | None]:
     """The person whose credential was presented, with who showed it when it was a code."""
     token, number = certificate(data)
     if not token and not number:
-        raise Refusal("message.certificate_needed")
+        raise nothing_presented(data)
     if token:
         holder = credential.holder(tx, token, call.institution.code, card=True)
         # A printed card may have been found or copied: only who brings the identity card as well is looked up or registered.
@@ -138,7 +147,10 @@ def meet(tx: Tx, call: Call, data: Mapping[str, Any]) -> tuple[PersonRef, creden
 
 
 def check_presented(tx: Tx, call: Call, data: Mapping[str, Any], person: PersonRef) -> credential.Holder | None:
-    """The presented credential must be the person's of the message."""
+    """The presented credential must be the person's of the message; the tables do not say of which kind a document is."""
+    token, number = certificate(data)
+    if number and not token and number.upper() == enrolment.person(tx, person).number:
+        return None
     met, holder = meet(tx, call, data)
     if met != person:
         raise Refusal("message.person_differs")

@@ -104,18 +104,18 @@ def _place(call: Call) -> tuple[int, int]:
 def _catalogue(call: Call, shape: Callable[[Call, Row], dict[str, Any]], *, limited: bool = False, shared: bool = False) -> str:
     data = call.input.get("data", {})
     number, size = _place(call)
+    asked = {
+        "since": data["updt_time"].date() if "updt_time" in data else None,
+        "code": data.get("hilist_code", ""),
+        "word": data.get("hilist_name", ""),
+        "limited": limited,
+        "shared": shared,
+    }
     with call.db.reading(call.at, call.by) as tx:
-        rows = tx.all(
-            SQL.catalogue_page,
-            since=data["updt_time"].date() if "updt_time" in data else None,
-            code=data.get("hilist_code", ""),
-            word=data.get("hilist_name", ""),
-            limited=limited,
-            shared=shared,
-            most=size,
-            skip=(number - 1) * size,
-        )
-    return _paged(call, [shape(call, row) for row in rows], rows[0]["found"] if rows else 0)
+        rows = tx.all(SQL.catalogue_page, **asked, most=size, skip=(number - 1) * size)
+        # Who asks for a page behind the last is told how many there are all the same.
+        counted = rows or (tx.all(SQL.catalogue_page, **asked, most=1, skip=0) if number > 1 else [])
+    return _paged(call, [shape(call, row) for row in rows], counted[0]["found"] if counted else 0)
 
 
 def _entry(call: Call, row: Row) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def unmatch(call: Call) -> str:
     data = call.input["data"]
 
     def work(tx: Tx) -> None:
-        if data.get("fixmedins_code", call.institution.code) != call.institution.code:
+        if data.get("fixmedins_code", call.institution.code).upper() != call.institution.code.upper():
             raise Refusal("auth.other_institution")
         found = records.living(tx, MATCH, call.institution, _matched(data))
         if found is None:

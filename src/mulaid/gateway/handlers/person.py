@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mulaid import audit, commands
-from mulaid.calendar import business_date
+from mulaid.calendar import SHANGHAI, business_date
 from mulaid.db import Tx
 from mulaid.gateway import answers
 from mulaid.gateway.handlers.call import PAY, Call, meet, person_of
@@ -22,7 +22,7 @@ def sign_in(call: Call) -> str:
     """9001: an operator's day begins. Other transactions work without it, because many programs never sign in."""
 
     def work(tx: Tx) -> dict[str, Any]:
-        number = f"{call.institution.region}{call.at:%Y%m%d%H%M%S}{secrets.randbelow(10**10):010d}"
+        number = f"{call.institution.region}{call.at.astimezone(SHANGHAI):%Y%m%d%H%M%S}{secrets.randbelow(10**10):010d}"
         operator = call.input["signIn"]["opter_no"]
         tx.run(
             visit.SQL.sign_in,

@@ -206,7 +206,7 @@ def cumulative(call: Call) -> str:
     """5206: what counts against a person's limits of a year, refunds taken off."""
     data = call.input["data"]
     ref = person_of(data)
-    asked = data.get("cum_ym", "")
+    asked = data.get("cum_ym", "").replace("-", "")
     today = business_date(call.at)
     if asked and not re.fullmatch(r"(19|20)[0-9]{2}(0[1-9]|1[0-2])?", asked, re.ASCII):
         raise Refusal("interface.bad_date", place="查询条件", field="cum_ym", meaning="累计年月", given=asked)

@@ -146,7 +146,7 @@ def upload_file(call: Call) -> str:
     given = call.input["fsUploadIn"]
 
     def work(tx: Tx) -> dict[str, Any]:
-        if given.get("fixmedins_code", call.institution.code) != call.institution.code:
+        if given.get("fixmedins_code", call.institution.code).upper() != call.institution.code.upper():
             raise Refusal("auth.other_institution")
         files.unpack(given["in"])
         filed = files.put(tx, call.institution, given["filename"], given["in"])

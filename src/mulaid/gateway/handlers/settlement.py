@@ -12,7 +12,7 @@ from mulaid import commands, kept, refs
 from mulaid.calendar import business_date
 from mulaid.db import Row, Tx
 from mulaid.gateway import answers
-from mulaid.gateway.handlers.call import DOOR, Call, certificate, check_area, person_of
+from mulaid.gateway.handlers.call import DOOR, Call, certificate, check_area, nothing_presented, person_of
 from mulaid.gateway.handlers.stay import withdraw
 from mulaid.gateway.handlers.visit import line_of
 from mulaid.ledger.chart import CURRENT_YEAR, OWN
@@ -163,7 +163,7 @@ def _pharmacy_bill(tx: Tx, call: Call) -> pay.Bill:
     data = call.input["druginfo"]
     token, number = certificate(data)
     if not token and not number:
-        raise Refusal("message.certificate_needed")
+        raise nothing_presented(data)
     ref = person_of(data)
     on = business_date(data.get("begntime", call.at))
     visit.check_day(tx, on)

@@ -1,0 +1,452 @@
+"""Programs that nobody here wrote: messages as they are found in the field, made by hand and sent over HTTP to a served door.
+
+Nothing of our client is used. Each program writes the envelope its own way; none may notice whom it talks to.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import http.client
+import io
+import itertools
+import json
+import secrets
+import zipfile
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from door import SECRET, Served, contents, registers
+from mulaid.db import Tx
+from mulaid.people import activation, enrolment
+from mulaid.people.enrolment import Enrolment, PersonRef
+from mulaid.people.face import Assurance
+
+pytest_plugins = ("door",)
+Message = dict[str, Any]
+COUNT = itertools.count(1)
+
+
+def envelope(infno: Any, given: Any, at: str = "H1", **more: Any) -> Message:
+    """The whole envelope of the national document; `...` leaves a member out."""
+    whole = {
+        "infno": infno,
+        "msgid": f"{at:0<12}20260302100000{next(COUNT):04d}"[:30] + secrets.token_hex(4),
+        "mdtrtarea_admvs": "420100",
+        "insuplc_admdvs": "",
+        "recer_sys_code": "99",
+        "dev_no": "null",
+        "dev_safe_info": "null",
+        "cainfo": "null",
+        "signtype": "SM3",
+        "infver": "V1.0",
+        "opter_type": "1",
+        "opter": "0001",
+        "opter_name": "张三",
+        "inf_time": "2026-03-02 10:00:00",
+        "fixmedins_code": at,
+        "fixmedins_name": "武汉市某某某某某某某某某某医院总院区",
+        "sign_no": "null",
+        "input": given,
+        **more,
+    }
+    return {name: value for name, value in whole.items() if value is not ...}
+
+
+def exchange(
+    served: Served, body: bytes, path: str = "/fsi/api", headers: Mapping[str, str] | None = None, method: str = "POST"
+) -> tuple[int, str, bytes]:
+    line = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+    try:
+        line.request(method, path, body, dict(headers or {"Content-Type": "application/json"}))
+        answer = line.getresponse()
+        return answer.status, answer.getheader("Content-Type", ""), answer.read()
+    finally:
+        line.close()
+
+
+def told(served: Served, message: Any, path: str = "/fsi/api", headers: Mapping[str, str] | None = None) -> Message:
+    status, _, raw = exchange(served, json.dumps(message, ensure_ascii=False).encode(), path, headers)
+    assert status in (200, 401)
+    return dict(json.loads(raw, parse_float=Decimal))
+
+
+def done(served: Served, message: Any, path: str = "/fsi/api", headers: Mapping[str, str] | None = None) -> Any:
+    answer = told(served, message, path, headers)
+    assert answer["infcode"] == 0, answer["err_msg"]
+    return answer["output"]
+
+
+@pytest.fixture(scope="module")
+def card(served: Served) -> str:
+    """A patient whose number ends in X, so that its case can be got wrong."""
+    name = "stranger"
+    while not served.numbers.get(name, "").endswith("X"):
+        name += "'"
+        served.enrols(name, "500.00")
+    return served.numbers[name]
+
+
+def by_card(number: str) -> Message:
+    return {"mdtrt_cert_type": "02", "mdtrt_cert_no": number}
+
+
+def person(served: Served, card: str) -> str:
+    return str(done(served, envelope("1101", {"data": by_card(card)}))["baseinfo"]["psn_no"])
+
+
+# The envelope
+
+OPTIONAL = (
+    "mdtrtarea_admvs", "insuplc_admdvs", "recer_sys_code", "dev_no", "dev_safe_info", "cainfo", "signtype", "infver",
+    "opter_type", "opter", "opter_name", "inf_time", "fixmedins_name", "sign_no",
+)  # fmt: skip
+
+
+def test_optional_members_may_be_missing_empty_or_numbers(served: Served, card: str) -> None:
+    asked = {"data": by_card(card)}
+    for name in OPTIONAL:
+        for value in (..., "", "null", None, *(() if name == "mdtrtarea_admvs" else (1, "1"))):
+            done(served, envelope("1101", asked, **{name: value}))
+    done(served, envelope("1101", asked, **dict.fromkeys(OPTIONAL, ...)))
+    done(served, envelope(1101, asked, insur_code="420100", serv_code="x", serv_sign="y", enc_type="SM4", foo={"a": [1]}))
+
+
+INPUTS: dict[str, Callable[[Message], Message]] = {
+    "an object": lambda asked: {"input": asked},
+    "a text": lambda asked: {"input": json.dumps(asked)},
+    "a capital": lambda asked: {"input": ..., "Input": asked},
+    "all capitals": lambda asked: {"input": ..., "INPUT": json.dumps(asked)},
+    "an empty one before": lambda asked: {"input": None, "Input": asked},
+    "a list of one": lambda asked: {"input": {"data": [asked["data"]]}},
+    "another case": lambda asked: {"input": {"Data": {name.upper(): value for name, value in asked["data"].items()}}},
+    "camel case": lambda asked: {"input": {"data": {"mdtrtCertType": "02", "mdtrtCertNo": asked["data"]["mdtrt_cert_no"]}}},
+}
+
+
+@pytest.mark.parametrize("form", INPUTS)
+def test_an_input_is_found_however_it_is_written(served: Served, card: str, form: str) -> None:
+    found = done(served, envelope("1101", ..., **INPUTS[form]({"data": by_card(card)})))
+    assert found["baseinfo"]["certno"] == card
+
+
+def test_an_institution_is_found_by_its_code_in_any_case(served: Served, card: str) -> None:
+    asked = {"data": by_card(card)}
+    for more in (
+        {"fixmedins_code": "h1"},
+        {"fixmedins_code": " H1 "},
+        {"fixmedins_code": ..., "medins_code": "H1"},
+        {"fixmedins_code": "", "medins_code": "h1"},
+    ):
+        done(served, envelope("1101", asked, **more))
+    name = registers(served, "H1", "apikey", "national")
+    key = {"apikey": f"{name}.{SECRET.decode()}"}
+    done(served, envelope("1101", asked, fixmedins_code="h1"), headers=key)
+    for other in ("H2", "h2", "H", "H11", "ｈ1", "ﬁ1"):
+        answer = told(served, envelope("1101", asked, fixmedins_code=other), headers=key)
+        assert "auth.other_institution" in answer["err_msg"]
+
+
+def test_areas_may_be_shorter_or_wider(served: Served, card: str) -> None:
+    number = person(served, card)
+    visit = {"psn_no": number, "ipt_otp_no": "1", **by_card(card)}
+    for area in ("420100", "4201", "420106", "420000", 420100, "", "null"):
+        done(served, envelope("2201", {"data": visit}, mdtrtarea_admvs=area, insuplc_admdvs=area))
+    for member, area, code in (
+        ("mdtrtarea_admvs", "110000", "message.wrong_area"),
+        ("mdtrtarea_admvs", "42", "message.wrong_area"),
+        ("insuplc_admdvs", "310000", "message.wrong_insured_area"),
+    ):
+        assert code in told(served, envelope("2201", {"data": visit}, **{member: area}))["err_msg"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/",
+        "/fsi/api/",
+        "//fsi//api",
+        "/csb/1101",
+        "/ebus/gdyb_inf/poc/hsa/hgs/1101",
+        "/fsi/api/x/queryPsnInfo/?a=%E4",
+        "/CSB",
+    ],
+)
+def test_every_address_will_do(served: Served, card: str, path: str) -> None:
+    for kind in ("text/plain; charset=utf-8", "application/json;charset=UTF-8", "application/x-www-form-urlencoded", "TEXT/JSON"):
+        done(served, envelope("1101", {"data": by_card(card)}), path, {"Content-Type": kind})
+
+
+def test_words_of_a_refusal_fit_into_two_hundred_characters(served: Served, card: str) -> None:
+    number = person(served, card)
+    sale = {"psn_no": number, **by_card(card), "medfee_sumamt": "1.00", "acct_used_flag": "多" * 60}
+    row = {"feedetl_sn": "1", "med_list_codg": "A", "det_item_fee_sumamt": "1.00", "cnt": 1, "pric": 1}
+    answers = [
+        told(served, envelope("2102", {"druginfo": sale, "drugdetail": [row]}, at="P1")),
+        told(served, envelope("1101", {"data": {**by_card(card), "mdtrt_cert_type": "77"}})),
+        told(served, envelope("x" * 60, {})),
+        told(served, envelope("9101", {"fsUploadIn": {"in": "x", "filename": "y" * 900}})),
+    ]
+    for answer in answers:
+        assert 0 < len(answer["err_msg"]) <= 200
+        assert answer["err_msg"].endswith("〕")
+
+
+# Who is there
+
+
+def test_a_person_by_every_kind_of_credential(served: Served, card: str) -> None:
+    number = person(served, card)
+    for given in (
+        by_card(card.lower()),
+        {"mdtrt_cert_type": 2, "mdtrt_cert_no": f" {card} ", "psn_cert_type": 1, "begntime": ""},
+        {"mdtrt_cert_type": "02", "mdtrt_cert_no": card, "psn_cert_type": "1", "certno": card.lower(), "psn_name": None},
+        {"mdtrt_cert_type": "03", "mdtrt_cert_no": card, "card_sn": "X1"},
+        {"mdtrt_cert_type": "03", "mdtrt_cert_no": "A1234567X", "card_sn": "X1", "certno": card},
+    ):
+        found = done(served, envelope("1101", {"data": given}))
+        assert found["baseinfo"]["psn_no"] == number
+    lone = {"mdtrt_cert_type": "03", "mdtrt_cert_no": "A1234567X", "card_sn": "X1"}
+    assert "message.card_number" in told(served, envelope("1101", {"data": lone}))["err_msg"]
+    assert done(served, envelope("5368", {"data": {"certno": card.lower(), "psnCertType": 1}}))["result"]["balance"] == 500
+
+
+def test_a_visit_by_social_security_card(served: Served, card: str) -> None:
+    """The card's own number is registered nowhere; beside it the program sends whose it is, and at the till nothing more."""
+    number = person(served, card)
+    shown = {"mdtrt_cert_type": "03", "mdtrt_cert_no": "A1234567X", "card_sn": "X1"}
+    visit = {"psn_no": number, "ipt_otp_no": "1", **shown}
+    assert "message.card_number" in told(served, envelope("2201", {"data": visit}))["err_msg"]
+    served.enrols("passer-by")
+    other = served.numbers["passer-by"]
+    assert "message.person_differs" in told(served, envelope("2201", {"data": {**visit, "certno": other}}))["err_msg"]
+    opened = done(served, envelope("2201", {"data": {**visit, "psn_cert_type": "01", "certno": card}}))["data"]
+    bill = served.uploads({"psn_no": number, "mdtrt_id": opened["mdtrt_id"], **shown}, [("MINE", "9.00")])
+    paid = done(served, envelope("2207", {"data": bill}))["setlinfo"]
+    assert (paid["acct_pay"], paid["mdtrt_cert_type"]) == (Decimal("9.00"), "03")
+    refund = {name: paid[name] for name in ("setl_id", "mdtrt_id", "psn_no")}
+    done(served, envelope("2208", {"data": refund}))
+    row = {"feedetl_sn": "1", "med_list_codg": "MINE", "det_item_fee_sumamt": 3, "cnt": 1, "pric": 3}
+    sale = {"psn_no": number, "medfee_sumamt": 3, **shown}
+    bought = envelope("2102", {"druginfo": sale, "drugdetail": [row]}, at="P1")
+    assert "message.card_number" in told(served, bought)["err_msg"]
+    assert done(served, envelope("2101", {"druginfo": {**sale, "certno": card}, "drugdetail": [row]}, at="P1"))["setlinfo"]
+
+
+def test_a_foreigner_by_passport_is_registered_and_pays(served: Served) -> None:
+    """The national tables of 2201 and 2207 do not say what kind of document a number is of."""
+
+    def enrols(tx: Tx) -> PersonRef:
+        ref = enrolment.register(
+            tx,
+            name="SMITH",
+            kind="08",
+            number="E12345678",
+            region="420100",
+            household="smith",
+            allow_test_area=True,
+            born=date(1980, 1, 2),
+            gender="1",
+        )
+        enrolment.enrol(tx, ref, Enrolment("310", "420100", "active"), date(2020, 1, 1))
+        activation.activate(tx, ref, ref, "counter", Assurance.SANDBOX)
+        return ref
+
+    served.people["smith"] = served.run(enrols)
+    served.credits("smith", "50.00")
+    shown = by_card("e12345678")
+    number = done(served, envelope("1101", {"data": {**shown, "psn_cert_type": "08"}}))["baseinfo"]["psn_no"]
+    opened = done(served, envelope("2201", {"data": {"psn_no": number, "ipt_otp_no": "1", **shown}}))["data"]
+    bill = served.uploads({"psn_no": number, "mdtrt_id": opened["mdtrt_id"], **shown}, [("MINE", "9.00")])
+    assert done(served, envelope("2207", {"data": bill}))["setlinfo"]["acct_pay"] == Decimal("9.00")
+    wrong = {"psn_no": number, "ipt_otp_no": "1", **by_card("E12345679")}
+    assert told(served, envelope("2201", {"data": wrong}))["infcode"] == -1
+
+
+# Codes read without an envelope
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/localcfc/api/hsecfc/localQrCodeQuery", "/fsi/api/hsecfc/localQrCodeQuery/", "/fsi/api/hsecfc/localqrcodequery"],
+)
+def test_a_decoder_is_found_at_every_spelling_of_its_address(served: Served, card: str, path: str) -> None:
+    name = next(name for name, number in served.numbers.items() if number == card)
+    asked = {"orgId": "H1", "businessType": "01101", "operatorId": "1", "ecQrCode": served.shows_code(name), "businessInfo": ""}
+    answer = told(served, {"data": asked}, path)
+    assert (answer["code"], answer["data"]["idNo"]) == (0, card)
+
+
+# A pharmacy's till, number for number
+
+FORMS: dict[str, Callable[[Message, list[Message]], object]] = {
+    "texts": lambda info, rows: (
+        info.update(medfee_sumamt="29.80", acct_used_flag=1),
+        [row.update(det_item_fee_sumamt="14.9", cnt="1.0000", pric="14.900000") for row in rows],
+    ),
+    "exponents": lambda info, _: info.update(medfee_sumamt=Decimal("2.98E+1")),
+    "a price of a third": lambda _, rows: [row.update(cnt=3, pric=4.966667) for row in rows],
+    "empty everything": lambda info, rows: (
+        info.update(insutype="", med_type="", invono="", begntime="", dise_codg=None, expContent="null"),
+        [row.update(rxno="", rx_circ_flag=None, fee_ocur_time="", prd_days="", sin_dos_dscr=None) for row in rows],
+    ),
+    "numbers for texts": lambda info, rows: (
+        info.update(invono=20260302, insutype=310, med_type=41),
+        [row.update(feedetl_sn=place, rx_circ_flag=0, medins_list_codg=7) for place, row in enumerate(rows)],
+    ),
+    "a day with a T": lambda info, _: info.update(begntime="2026-03-02T10:00:00"),
+    "a day with strokes": lambda info, _: info.update(begntime="2026/3/2 9:05"),
+    "a day in digits": lambda info, _: info.update(begntime="20260302100000"),
+    "a day of Greenwich": lambda info, _: info.update(begntime="2026-03-02T02:00:00.000Z"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_till_may_write_numbers_and_days_its_own_way(served: Served, card: str, form: str) -> None:
+    sale = {"psn_no": person(served, card), **by_card(card), "medfee_sumamt": 29.8, "acct_used_flag": "1", "insutype": "310"}
+    row = {
+        "rx_circ_flag": "0",
+        "med_list_codg": "A",
+        "medins_list_codg": "1",
+        "det_item_fee_sumamt": 14.9,
+        "cnt": 1,
+        "pric": 14.9,
+    }
+    rows = [{"feedetl_sn": str(place), **row, "drug_trac_info": [{"drug_trac_codg": "8"}]} for place in (1, 2)]
+    info = copy.deepcopy(sale)
+    FORMS[form](info, rows)
+    text = json.dumps(envelope("2101", {"druginfo": info, "drugdetail": rows}, at="P1"), default=lambda number: f"#{number}#")
+    status, _, raw = exchange(served, text.replace('"#', "").replace('#"', "").encode(), "/csb/2101")
+    answer = json.loads(raw, parse_float=Decimal)
+    assert (status, answer["infcode"]) == (200, 0), answer["err_msg"]
+    assert answer["output"]["setlinfo"]["medfee_sumamt"] == Decimal("29.80")
+
+
+# Files, pages, months
+
+
+def detail(number: str) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("detail.txt", "\t".join(["S1", "V1", number, "1.00", "0.00", "1.00", "0"]) + "\n")
+        archive.writestr("", b"")
+    return made.getvalue()
+
+
+def as_form(message: Message, file: bytes, *, first: str = "message", mark: str = "----xYz+_1") -> tuple[bytes, dict[str, str]]:
+    """A form of two parts, as browsers' and C#'s libraries write it."""
+    parts = {
+        "message": b'Content-Disposition: form-data; name="json"\r\nContent-Type: application/json; charset=utf-8\r\n\r\n'
+        + json.dumps(message).encode(),
+        "file": b'Content-Disposition: form-data; name="file"; filename="d.zip"\r\nContent-Type: application/zip\r\n\r\n' + file,
+    }
+    order = [first, *(name for name in parts if name != first)]
+    body = b"".join(b"--" + mark.encode() + b"\r\n" + parts[name] + b"\r\n" for name in order) + b"--" + mark.encode() + b"--\r\n"
+    return body, {"Content-Type": f'multipart/form-data; boundary="{mark}"'}
+
+
+@pytest.mark.parametrize("first", ["message", "file"])
+@pytest.mark.parametrize("file", [b"S1\tV1\tP1\t1.00\t0.00\t1.00\t0\r\n", b"S1\tV1\tP1\t1.00\t0.00\t1.00\t0\n" * 20_000])
+def test_a_file_may_come_in_a_form_and_is_the_same_bytes(served: Served, file: bytes, first: str) -> None:
+    message = envelope("9101", {"fsUploadIn": {"filename": "d.txt", "fixmedins_code": "H1"}})
+    body, headers = as_form(message, file, first=first)
+    status, _, raw = exchange(served, body, "/fsi/api/fileupload/upload", headers)
+    answer = json.loads(raw)
+    assert (status, answer["infcode"]) == (200, 0), answer["err_msg"]
+    number = answer["output"]["file_qury_no"]
+    asked = envelope("9102", {"fsDownloadIn": {"file_qury_no": number, "filename": "d.txt", "fixmedins_code": "plc"}})
+    assert exchange(served, json.dumps(asked).encode())[2] == file
+    assert exchange(served, b"", f"/hsa/FileUpload/download/?file_qury_no={number}", method="GET")[2] == file
+    again = exchange(served, body, "/fsi/api/fileupload/upload", headers)
+    assert json.loads(again[2])["output"]["file_qury_no"] == number
+    other, headers = as_form(message, file + b"x\n", first=first)
+    assert "command.key_reused" in json.loads(exchange(served, other, headers=headers)[2])["err_msg"]
+
+
+def test_forms_that_are_none_are_refused_in_words(served: Served, card: str) -> None:
+    before = contents(served.db.url)
+    message = envelope("9101", {"fsUploadIn": {"filename": "d.txt"}})
+    body, headers = as_form(message, b"x")
+    kind = headers["Content-Type"]
+    cases: list[tuple[bytes, str, str]] = [
+        (body, "multipart/form-data", "message.not_json"),
+        (body, "multipart/form-data; boundary=other", "message.not_json"),
+        (b"", kind, "message.not_json"),
+        (body[: len(body) // 3], kind, "message.not_json"),
+        (as_form(message, b"x" * 9_000_000)[0], kind, "message.too_large"),
+        (as_form(envelope("1101", {"data": by_card(card)}), b"x")[0], kind, "message.too_large"),
+        (as_form(envelope("9101", {"fsUploadIn": 7}), b"x")[0], kind, "interface.bad_type"),
+        (as_form(envelope("9101", "x"), b"x")[0], kind, "message.not_json"),
+        (as_form(message, b"")[0], kind, "interface.missing_field"),
+        (as_form(message, b"PK\x03\x04broken")[0], kind, "files.not_readable"),
+    ]
+    for raw, given, code in cases:
+        status, _, answer = exchange(served, raw, headers={"Content-Type": given})
+        assert status == 200
+        assert code in json.loads(answer)["err_msg"], (code, answer[:300])
+    assert contents(served.db.url) == before
+    # What is not in a file part is not the file, and what was sent as Base64 stays so.
+    content = base64.b64encode(b"a\tb\n").decode()
+    body, headers = as_form(envelope("9101", {"FSUPLOADIN": {"IN": content, "filename": "d.txt"}}), b"c\td\n")
+    number = json.loads(exchange(served, body, headers=headers)[2])["output"]["file_qury_no"]
+    assert exchange(served, b"", f"/fileupload/download?file_qury_no={number}", method="GET")[2] == b"c\td\n"
+
+
+def test_a_file_of_a_signing_institution_is_not_given_by_its_number_alone(served: Served) -> None:
+    served.run(lambda tx: served.opens(tx, "H7", "七院", 1, "420100", "L2"))
+    served.run(lambda tx: tx.run("delete from client where institution = 'H7'"))
+    name = registers(served, "H7", "apikey", "national")
+    key = {"apikey": f"{name}.{SECRET.decode()}"}
+    number = done(served, envelope("1301", {"data": {"ver": "0"}}, at="H7"), headers=key)["file_qury_no"]
+    path = f"/fileupload/download?file_qury_no={number}"
+    for asked in (path, f"{path}&fixmedins_code=H7", f"{path}&fixmedins_code=H1"):
+        assert not exchange(served, b"", asked, method="GET")[2].startswith(b"PK")
+    assert exchange(served, b"", path, key, "GET")[2].startswith(b"PK")
+
+
+def test_a_page_behind_the_last_tells_how_many_there_are(served: Served) -> None:
+    whole = done(served, envelope("1312", {"data": {"page_num": "1", "page_size": "4"}}))
+    behind = done(
+        served, envelope("1312", {"data": {"updt_time": "", "page_num": 99, "page_size": 4, "query_date": "2026-03-02"}})
+    )
+    assert behind["data"] == []
+    assert (behind["recordCounts"], behind["pages"]) == (whole["recordCounts"], whole["pages"])
+    assert whole["recordCounts"] > 4
+    assert (behind["lastPage"], behind["firstPage"]) == ("true", "false")
+
+
+def test_a_month_may_have_a_dash(served: Served, card: str) -> None:
+    number = person(served, card)
+    rows = [
+        done(served, envelope("5206", {"data": {"psn_no": number, "cum_ym": given}})) for given in ("202603", "2026-03", 202603)
+    ]
+    assert rows[0] == rows[1] == rows[2]
+    for wrong in ("2026-13", "26-03", "2026-3-"):
+        assert told(served, envelope("5206", {"data": {"psn_no": number, "cum_ym": wrong}}))["infcode"] == -1
+
+
+@pytest.mark.parametrize("infno", ["2103", "2201", "2202", "2204", "2205", "2206", "2207", "2208", "3505"])
+def test_a_letter_behind_the_number_means_the_same(served: Served, infno: str) -> None:
+    plain, lettered = (told(served, envelope(number, {})) for number in (infno, f"{infno}A"))
+    assert plain["err_msg"] == lettered["err_msg"]
+    assert "interface.missing_node" in plain["err_msg"]
+
+
+def test_a_token_is_asked_for_and_borne_in_any_case(served: Served, card: str) -> None:
+    name = registers(served, "H1", "oauth", "national")
+    basic = base64.b64encode(f"{name}:{SECRET.decode()}".encode()).decode()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for scheme in ("Basic", "basic", "BASIC"):
+        head = {**form, "Authorization": f"{scheme} {basic}"}
+        status, _, raw = exchange(served, b"grant_type=password", "/auth/oauth/token/", head)
+        assert status == 200, raw
+    for scheme in ("Bearer", "bearer"):
+        head = {"Authorization": f"{scheme} {json.loads(raw)['access_token']}"}
+        done(served, envelope("1101", {"data": by_card(card)}), headers=head)
+    answer = told(served, envelope("1101", {"data": by_card(card)}), headers={"Authorization": "Bearer x"})
+    assert answer["code"] == 401

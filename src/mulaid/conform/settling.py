@@ -67,7 +67,7 @@ OPTIONAL = (
 def _(bench: Bench) -> None:
     given = {"data": bench.card("aided").fields}
     ways: list[dict[str, Any]] = [dict.fromkeys(OPTIONAL, value) for value in (None, "", "null")]
-    ways += [{"infno": 1101}, {"opter_type": 1, "dev_no": "1", "dev_safe_info": "1"}, {"serv_code": "x", "foo": {"a": [1]}}]
+    ways += [{"opter_type": 1, "dev_no": "1", "dev_safe_info": "1"}, {"serv_code": "x", "foo": {"a": [1]}}]
     for way in ways:
         answer = bench.message(bench.raw(bench.hospital, "1101", given, **way), "1101")
         expect(str(answer["infcode"]) == "0", f"infcode 0 for {way}", answer["err_msg"])

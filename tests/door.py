@@ -24,12 +24,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from city import SHANGHAI, City
+from mulaid import sm2
 from mulaid.crypto import Keys
 from mulaid.db import Database, process_url
 from mulaid.money import parse_yuan
 from mulaid.refusal import catalogue
+from mulaid.sandbox.world import World
 
 BOOKKEEPING = ("allowance", "command", "nonce", "audit")
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -217,6 +220,69 @@ def mulaid1(parts: Mapping[str, str], signature: str) -> dict[str, str]:
 def hmac_sha256(parts: Mapping[str, str], body: bytes, secret: bytes = SECRET) -> str:
     """The commonest MULAID1 signature."""
     return hmac.new(secret, mulaid1_text(parts, body), hashlib.sha256).hexdigest()
+
+
+# The profiles as their programs speak them
+
+MULAID1 = {"transport": "mulaid1"}
+WAYS: dict[str, dict[str, str]] = {
+    "national": {"transport": "open"},
+    "csb": {"transport": "csb"},
+    "jiangsu": {"transport": "csb"},
+    "pharmacy": {"transport": "open"},
+    "tif": {"transport": "tif"},
+    "guangdong": {"transport": "tif"},
+    "hebei": {"transport": "tif"},
+    "zhejiang": {"transport": "hmac-sm3"},
+    "neimenggu": {"transport": "apikey"},
+    "jilin": {"transport": "oauth"},
+    "hubei": {"transport": "csb"},
+    "hubei-signed": {"transport": "cainfo"},
+    "hubei-positive": {"transport": "csb"},
+    "hainan": {"transport": "open"},
+    "shanxi": {"transport": "cainfo", "cipher": b"sixteen bytes of".hex()},
+    "front": {**MULAID1, "algorithm": "HMAC-SM3"},
+    "front-wrapped": {**MULAID1, "algorithm": "ED25519"},
+    "old-front": {**MULAID1, "algorithm": "SM2-SM3"},
+    "mobile": MULAID1,
+    "mulaid1": MULAID1,
+}
+"""How each profile's programs sign here; together every transport and every algorithm."""
+
+
+def speaks(world: World, code: str, profile: str, transport: str, *, alone: bool = True) -> dict[str, str]:
+    """A connection of a sandbox's institution, in the place of all it had; what a subject of the kit says of it."""
+    way, sealed_too = WAYS[profile], transport == "sealed"
+    name = f"mobile-{code}" if sealed_too else f"kit-{code}"[-16:]
+    private = sm2.private_from(hashlib.sha256(f"{profile}{name}".encode()).digest())
+    secret, public = f"key-{name}".encode(), None
+    if transport in ("oauth", "cainfo", "sealed"):
+        public = sm2.public_of(private)
+    elif way.get("algorithm") == "SM2-SM3":
+        secret = b"sm2:" + sm2.public_of(private)
+    elif way.get("algorithm") == "ED25519":
+        secret = b"ed25519:" + Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+    row = {
+        "id": name,
+        "institution": code,
+        "transport": transport,
+        "profile": profile,
+        "secret": sealed(world.keys, name, secret),
+        "public_key": public,
+    }
+    told = {"code": code, "transport": transport, "id": name, "key": f"key-{name}", "private": private.hex()}
+    if sealed_too:
+        told["platform"] = sm2.public_of(world.gateway.seal_key).hex()
+    else:
+        told |= {key: value for key, value in way.items() if key in ("algorithm", "cipher")}
+    if "cipher" in told:
+        row["cipher"] = world.keys.seal("client", f"client|cipher|{name}", bytes.fromhex(told["cipher"]))
+    with world.db.pool.connection() as connection:
+        if alone:
+            connection.execute("delete from client where institution = %s", (code,))
+        columns, marks = ", ".join(row), ", ".join(["%s"] * len(row))
+        connection.execute(f"insert into client ({columns}) values ({marks})", list(row.values()))  # type: ignore[arg-type]
+    return told
 
 
 # Reading answers

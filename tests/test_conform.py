@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import socket
 import threading
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from conftest import Cluster
+from door import WAYS, speaks
 from mulaid import sm2
 from mulaid.conform import kit
 from mulaid.conform.asking import unzipped
@@ -31,30 +29,6 @@ from mulaid.serve import Installation
 from mulaid.settings import from_environment
 
 ROLES = {"hospital": "H42010000001", "other": "H42010000002", "pharmacy": "P42010000001", "mobile": "H42010000001"}
-MULAID1 = {"transport": "mulaid1"}
-WAYS: dict[str, dict[str, str]] = {
-    "national": {"transport": "open"},
-    "csb": {"transport": "csb"},
-    "jiangsu": {"transport": "csb"},
-    "pharmacy": {"transport": "open"},
-    "tif": {"transport": "tif"},
-    "guangdong": {"transport": "tif"},
-    "hebei": {"transport": "tif"},
-    "zhejiang": {"transport": "hmac-sm3"},
-    "neimenggu": {"transport": "apikey"},
-    "jilin": {"transport": "oauth"},
-    "hubei": {"transport": "csb"},
-    "hubei-signed": {"transport": "cainfo"},
-    "hubei-positive": {"transport": "csb"},
-    "hainan": {"transport": "open"},
-    "shanxi": {"transport": "cainfo", "cipher": b"sixteen bytes of".hex()},
-    "front": {**MULAID1, "algorithm": "HMAC-SM3"},
-    "front-wrapped": {**MULAID1, "algorithm": "ED25519"},
-    "old-front": {**MULAID1, "algorithm": "SM2-SM3"},
-    "mobile": MULAID1,
-    "mulaid1": MULAID1,
-}
-"""How each profile's programs sign here; together every transport and every algorithm."""
 WHOLE = ("national", "jilin", "old-front")
 """Profiles under which every check runs: open and plain, signed and encrypted, and written the most unlike."""
 BY_PROFILE = (
@@ -89,37 +63,7 @@ class Server:
 
     def registers(self, role: str, profile: str, transport: str) -> dict[str, str]:
         """A connection of an institution in the place of all it had; what the subject says of it."""
-        world, code, way = self.door.world, ROLES[role], WAYS[profile]
-        name = f"kit-{code}"[-16:] if role != "mobile" else f"mobile-{code}"
-        private = sm2.private_from(hashlib.sha256(f"{profile}{role}".encode()).digest())
-        secret, public = f"key-{name}".encode(), None
-        if transport in ("oauth", "cainfo", "sealed"):
-            public = sm2.public_of(private)
-        elif way.get("algorithm") == "SM2-SM3":
-            secret = b"sm2:" + sm2.public_of(private)
-        elif way.get("algorithm") == "ED25519":
-            secret = b"ed25519:" + Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
-        row = {
-            "id": name,
-            "institution": code,
-            "transport": transport,
-            "profile": profile,
-            "secret": world.keys.seal("client", f"client|secret|{name}", secret),
-            "public_key": public,
-        }
-        told = {"code": code, "transport": transport, "id": name, "key": f"key-{name}", "private": private.hex()}
-        if transport == "sealed":
-            told["platform"] = sm2.public_of(world.gateway.seal_key).hex()
-        else:
-            told |= {key: value for key, value in way.items() if key in ("algorithm", "cipher")}
-        if "cipher" in told:
-            row["cipher"] = world.keys.seal("client", f"client|cipher|{name}", bytes.fromhex(told["cipher"]))
-        with world.db.pool.connection() as connection:
-            if role != "mobile":
-                connection.execute("delete from client where institution = %s", (code,))
-            columns, marks = ", ".join(row), ", ".join(["%s"] * len(row))
-            connection.execute(f"insert into client ({columns}) values ({marks})", list(row.values()))  # type: ignore[arg-type]
-        return told
+        return speaks(self.door.world, ROLES[role], profile, transport, alone=role != "mobile")
 
 
 @contextmanager
@@ -290,53 +234,6 @@ def test_a_server_that_forgets_its_numbers_fails(server: Server, monkeypatch: py
     monkeypatch.setattr(server.door, "pass_on", pass_on)
     found = kit.run(server.subject("national"), ["repeat.same", "broken.2102.before_the_answer.again"])
     assert {row.outcome for row in found.results} == {kit.FAILED}
-
-
-class Cuttable(Door):
-    """A door that knows its lines: when its process ends they break, as they do for a process that is killed."""
-
-    def __init__(self, port: int, world: World) -> None:
-        self.lines: list[socket.socket] = []
-        super().__init__(("127.0.0.1", port), world)
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        """A new line."""
-        line, sender = super().get_request()
-        self.lines.append(line)
-        return line, sender
-
-    def ends(self) -> None:
-        """Everything that the process held is gone, whatever it was doing."""
-        self.shutdown()
-        self.server_close()
-        for line in self.lines:
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-        self.world.close()
-
-
-def test_both_sides_agree_after_every_cut_and_a_restart(url: str, cluster: Cluster, tmp_path: Path) -> None:
-    installed = Installation(from_environment({"MULAID_DATA": str(tmp_path)}), url, cluster.keys, embedded=True)
-    world = World(installed)
-    world.reset()
-    people = world.state()["people"]
-    running = [Cuttable(0, world)]
-    port = running[0].server_address[1]
-
-    def restart() -> None:
-        running.pop().ends()
-        running.append(Cuttable(port, World(installed)))
-        restarts.append(1)
-
-    restarts: list[int] = []
-    address = f"http://127.0.0.1:{port}"
-    found = kit.run(replace(kit.read_subject(None, address, "national", address), between=restart), ["broken"])
-    assert [(row.check.id, row.why) for row in found.results if row.outcome != kit.PASSED] == []
-    assert len(restarts) == len(found.results) == 92
-    state = running[0].world.state()
-    assert (state["people"], state["books"]) == (people, [])
-    running[0].ends()
 
 
 def test_a_dead_server_fails_everything_and_breaks_nothing() -> None:

@@ -1,6 +1,6 @@
 """Whole sessions as a hospital's program holds them, from the first message of a day to its accounts; and lines that break.
 
-Every cut, of every message that moves money, with every way to make it good. The two halves of a case stand alone: whoever can
+Every cut, of every message that moves money, with every way to make it good. The steps of a case stand alone: whoever can
 restart a server does it once between the cuts of many and their repairs.
 """
 
@@ -141,12 +141,10 @@ def cases() -> Iterator[tuple[str, str, str]]:
                 yield infno, cut, repair
 
 
-def lose(bench: Bench, infno: str, cut: str) -> Lost:
-    """Make what the message needs, send it, and break the line."""
-    lost = _prepared(bench, infno)
+def lose(bench: Bench, lost: Lost, cut: str) -> None:
+    """Send the message and break the line."""
     sent, wait = CUTS[cut]
-    bench.cut(lost.client, infno, bench.text(lost.client, infno, lost.given, lost.msgid), sent=sent, wait=wait)
-    return lost
+    bench.cut(lost.client, lost.infno, bench.text(lost.client, lost.infno, lost.given, lost.msgid), sent=sent, wait=wait)
 
 
 def mend(bench: Bench, lost: Lost, repair: str) -> None:
@@ -164,7 +162,8 @@ def _role(infno: str) -> str:
     return "pharmacy" if infno in ("2102", "2103") else "hospital"
 
 
-def _prepared(bench: Bench, infno: str) -> Lost:
+def prepare(bench: Bench, infno: str) -> Lost:
+    """Make everything that the message needs."""
     settles = REFUNDS.get(infno, infno)
     client = program(bench) if infno == "6202" else bench.client(_role(infno))
     given: dict[str, Any]
@@ -299,7 +298,8 @@ def _revoked(client: Client, order: Info) -> bool:
 
 def _broken(infno: str, cut: str, repair: str) -> Work:
     def work(bench: Bench) -> None:
-        lost = lose(bench, infno, cut)
+        lost = prepare(bench, infno)
+        lose(bench, lost, cut)
         bench.subject.between()
         mend(bench, lost, repair)
 

@@ -125,7 +125,9 @@ def certificate(data: Mapping[str, Any]) -> tuple[str, str]:
 
 def nothing_presented(data: Mapping[str, Any]) -> Refusal:
     """What to say when a message has no credential that tells who it is."""
-    return Refusal("message.card_number" if "mdtrt_cert_no" in data else "message.certificate_needed")
+    if "mdtrt_cert_no" in data:
+        return Refusal("message.card_number")
+    return Refusal("message.certificate_needed")
 
 
 def meet(tx: Tx, call: Call, data: Mapping[str, Any]) -> tuple[PersonRef, credential.Holder | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 from collections.abc import Callable
@@ -303,6 +304,20 @@ def test_a_refused_settlement_leaves_only_its_answer(city: City) -> None:
     assert _after(city) == after
     assert city.settles(bill, msgid="M2")["infcode"] == 0
     city.books_balance()
+
+
+def test_refused_messages_do_not_pile_up_until_the_collector_comes(city: City) -> None:
+    city.enrols("father", "60.00", base="retired")
+    bill = city.uploads(city.visits("father"), [("MINE", "50.00")])
+    city.settles(bill, msgid="M0", medfee_sumamt="50.01")
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(1, 4):
+            assert city.settles(bill, msgid=f"M{number}", medfee_sumamt="50.01")["infcode"] == -1
+        assert not [one for one in gc.get_objects() if isinstance(one, Refusal)]
+    finally:
+        gc.enable()
 
 
 def test_an_answer_is_kept_to_the_byte(city: City) -> None:

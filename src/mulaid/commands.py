@@ -148,7 +148,8 @@ def _settle_once(tx: Tx, key: Key, bill: pay.Bill, present: pay.Present, nonce: 
 
 def _refuse(db: Database, key: Key, refusal: Refusal, refuse: Refuse, at: datetime, by: Actor) -> Answer:
     def say_no(tx: Tx) -> str:
-        raise refusal
+        # One of its own: raised again, it would hold itself by its traceback, and the whole message until the collector comes.
+        raise Refusal(refusal.code, **refusal.facts)
 
     return run(db, key, say_no, refuse, at=at, by=by)
 

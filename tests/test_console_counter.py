@@ -20,6 +20,7 @@ from mulaid.agency import counter
 from mulaid.calendar import business_date, wall_clock
 from mulaid.people import binding, filings, standing
 from mulaid.policy.pack import library
+from mulaid.refusal import Refusal
 from relatives import Relatives
 from test_attacks import NASTY
 from test_console import Console, Seated, clean, console, seated  # noqa: F401
@@ -280,6 +281,57 @@ def test_consent_that_is_due_is_given_on_the_persons_page(console: Console, town
     page.get_by_role("button", name="本人在场，已看完并同意").click()
     expect(page.get_by_role("status")).to_contain_text("已记录本人重新同意")
     assert town.shows_code("Boy", "Uncle")
+
+
+def test_a_family_account_is_asked_for_with_papers_on_the_counter(console: Console, town: City, seated: Seated) -> None:  # noqa: F811
+    town.enrols("Elder", base="retired")
+    town.enrols("Daughter", "1.00")
+    page = seated("zhao")
+    finds(page, town, "Elder")
+    page.get_by_role("link", name="让家人出示 TA 的医保码").click()
+    page.get_by_role("button", name="登记").click()
+    assert page.locator(".err").count() == 5
+    clean(page)
+    page.get_by_label("当事人是申请人的").select_option("parent")
+    page.get_by_label("申请人的证件号码").fill(town.numbers["Daughter"])
+    for place, label in enumerate(("身份证", "户口簿，一方的页", "户口簿，另一方的页")):
+        page.get_by_label(label, exact=True).set_input_files(picture(drawn(colour=(200, 30 * place, 8))))
+    page.get_by_role("button", name="登记").click()
+    expect(page.get_by_role("status")).to_contain_text("登记好了")
+    assert "窗口办理" in page.locator("main").inner_text()
+    assert page.get_by_role("button", name="查看户口簿").count() == 2
+    settled(console.desk, number_of(page), "seen_in_person")
+    assert town.shows_code("Elder", "Daughter")
+
+
+def test_a_lost_phone_is_stopped_and_let_go(console: Console, town: City, seated: Seated) -> None:  # noqa: F811
+    town.enrols("Loser", "1.00")
+    page = seated("zhao")
+    finds(page, town, "Loser", "电话咨询")
+    page.get_by_text("挂失，立即停用医保码").click()
+    page.get_by_role("button", name="停用").click()
+    assert "请写明原因" in page.locator(".err").inner_text()
+    clean(page)
+    page.get_by_label("为什么停用").fill("来电挂失")
+    page.get_by_role("button", name="停用").click()
+    expect(page.get_by_role("status")).to_contain_text("医保码已停用")
+    with pytest.raises(Refusal, match=r"credential\.frozen"):
+        town.shows_code("Loser")
+    page.get_by_role("button", name="恢复医保码").click()
+    expect(page.get_by_role("status")).to_contain_text("医保码已恢复")
+    assert town.shows_code("Loser")
+
+
+def test_a_household_account_is_closed_from_its_heads_page(console: Console, town: City, seated: Seated) -> None:  # noqa: F811
+    console.desk.hire("lu.clerk", "320100", "handler")
+    town.enrols("Head", "300.50", region="320100")
+    town.opens_household("Head", "120.25")
+    page = seated("lu.clerk")
+    finds(page, town, "Head")
+    page.get_by_role("link", name="关闭家庭账户").click()
+    assert "120.25 元" in page.locator("main").inner_text()
+    page.get_by_role("button", name="登记").click()
+    expect(page.get_by_role("status")).to_contain_text("登记好了")
 
 
 def test_the_queue_is_filtered_and_counted(console: Console, town: City, seated: Seated) -> None:  # noqa: F811

@@ -15,7 +15,7 @@ from mulaid import jobs, refs
 from mulaid.agency import casework, counter, evidence
 from mulaid.agency.matters import matters
 from mulaid.db import Database, process_url
-from mulaid.people import binding, consent, family, filings, standing
+from mulaid.people import binding, consent, family, filings, household, standing
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import library
 from relatives import Relatives, refused
@@ -192,6 +192,27 @@ def test_papers_promised_and_forgotten_are_too_late(desk: Desk) -> None:
     refused_whole(desk, "filing.papers_late", lambda: opens(desk, "filing_papers", "Wang", about=promised.id))
 
 
+def test_a_household_account_is_closed_where_only_the_counter_may(desk: Desk, worker: Database) -> None:
+    """Nanjing closes none online; every part goes back where it came from."""
+    city = desk.city
+    city.enrols("Head", "300.50", region="320100", household="n")
+    city.enrols("Wife", "20.00", region="320100", household="n")
+    pool = city.opens_household("Head", "120.25", Wife="spouse")
+    refused("household.counter_only", lambda: city.run(lambda tx: household.close(tx, library(), pool, city.people["Head"])))
+    desk.hire("lulu", "320100", "handler")
+    desk.hire("mama", "320000", "checker")
+    given = {"who": "lulu", "about": pool}
+    refused_whole(desk, "desk.not_theirs", lambda: opens(desk, "household_close", "Wife", **given))
+    case = opens(desk, "household_close", "Head", **given)
+    desk.takes("lulu", case)
+    desk.decides("lulu", case)
+    desk.checks("mama", case)
+    assert jobs.carry_out(worker) == 1
+    assert (city.holds("Head"), city.holds("Wife")) == ("300.50", "20.00")
+    refused_whole(desk, "desk.not_theirs", lambda: opens(desk, "household_close", "Head", **given))
+    city.books_balance()
+
+
 def test_a_wrong_charge_goes_back_to_the_fen(desk: Desk, worker: Database) -> None:
     city = desk.city
     city.enrols("Mother", base="resident", household="w")
@@ -289,6 +310,7 @@ def test_a_matter_is_about_something_of_the_person(desk: Desk) -> None:
         "activation_offline": city.people["Aunt"].id,
         "remote_filing_review": city.people["Aunt"].id,
         "account_withdrawal": city.people["Aunt"].id,
+        "household_close": refs.mint(city.people["Aunt"].book, city.now),
     }
     assert set(theirs) == set(counter.MATTERS)
     city.enrols("Granny", "1.00", base="retired", active=False)
@@ -576,3 +598,62 @@ def test_consent_due_at_sixteen_is_given_at_the_counter(desk: Desk, home: Relati
     assert (standing_bond.assurance, standing_bond.consent_due) == ("counter_clerk", None)
     assert any("您已在窗口重新同意" in text for text in news_of(city))
     refused_whole(desk, "family.not_due", lambda: desk.as_("zhao", lambda tx: counter.renew(tx, bond, letter.hash)))
+
+
+# Binding by papers on the counter
+
+
+def pictures(desk: Desk, binder: str, *kinds: str) -> counter.Pictures:
+    """Papers that were laid on the counter and lie in the store."""
+    city = desk.city
+    book, shades = city.people[binder].book, range(40, 250, 30)
+    made = zip(kinds, shades, strict=False)
+    return [(kind, evidence.prepare(city.keys, book, city.now, drawn(colour=(shade, 1, 2)))) for kind, shade in made]
+
+
+OFFLINE = ("id_card", "household_register", "household_register")
+
+
+def binds(desk: Desk, member: str, binder: str, relation: str, papers: counter.Pictures, who: str = "zhao") -> UUID:
+    one, other = desk.city.people[member], desk.city.people[binder]
+    return desk.as_(who, lambda tx: counter.bind(tx, one, other, relation, papers, allow_test_area=True))
+
+
+def test_who_has_no_phone_binds_at_the_counter(desk: Desk, home: Relatives, worker: Database) -> None:
+    city = desk.city
+    papers = pictures(desk, "Wang", *OFFLINE)
+    case = binds(desk, "Grandpa", "Wang", "parent", papers)
+    row = desk.case(case)
+    assert (row["matter"], row["person"], row["applicant"]) == ("binding_review", home["Grandpa"].id, home["Wang"].id)
+    (request,) = city.run(lambda tx: binding.asked_by(tx, library(), home["Wang"]))
+    assert (request.route, request.channel, request.state) == ("offline", "counter", "review")
+    seen = desk.as_("zhao", lambda tx: evidence.papers_of(tx, case, row["about"]))
+    assert [one.kind for one in seen] == list(OFFLINE)
+    assert any("申请绑定您的亲情账户" in text for text in news_of(city))
+    assert jobs.adopt(city.db) == 0, "the case is there already"
+    desk.settles(case, "approved", "seen_in_person")
+    assert jobs.carry_out(worker) == 1
+    assert city.shows_code("Grandpa", "Wang")
+    assert city.run(lambda tx: family.members(tx, home["Wang"]))[0].assurance == "counter_clerk"
+    refused_whole(
+        desk, "family.bound_already", lambda: binds(desk, "Grandpa", "Wang", "parent", pictures(desk, "Wang", *OFFLINE))
+    )
+
+
+def test_a_binding_at_the_counter_that_cannot_be(desk: Desk, home: Relatives) -> None:
+    city = desk.city
+    city.enrols("Far", "1.00", region="440100")
+    papers = pictures(desk, "Wang", *OFFLINE)
+    desk.hire("wangwang", "420100", "handler", number=city.numbers["Wang"])
+    for who, code in (("chen", "staff.other_region"), ("qian", "staff.not_allowed"), ("wangwang", "staff.own_file")):
+        refused_whole(desk, code, lambda w=who: binds(desk, "Grandpa", "Wang", "parent", papers, w))
+    refused_whole(desk, "staff.other_region", lambda: binds(desk, "Far", "Wang", "parent", papers))
+    refused_whole(desk, "family.oneself", lambda: binds(desk, "Wang", "Wang", "parent", papers))
+    refused_whole(desk, "family.relation_not_eligible", lambda: binds(desk, "Grandpa", "Wang", "cousin", papers))
+    refused_whole(desk, "family.papers_missing", lambda: binds(desk, "Grandpa", "Wang", "parent", papers[:2]))
+    refused_whole(desk, "family.papers_missing", lambda: binds(desk, "Grandpa", "Wang", "parent", []))
+    refused_whole(desk, "evidence.bad_kind", lambda: binds(desk, "Grandpa", "Wang", "parent", [("passport", papers[0][1])]))
+    twice = [(kind, papers[0][1]) for kind in OFFLINE]
+    refused_whole(desk, "evidence.twice", lambda: binds(desk, "Grandpa", "Wang", "parent", twice))
+    city.run(lambda tx: standing.died(tx, library(), home["Grandpa"], date(2026, 3, 1)))
+    refused_whole(desk, "desk.not_alive", lambda: binds(desk, "Grandpa", "Wang", "parent", papers))

@@ -124,6 +124,25 @@ def test_a_filing_with_its_paper(agency: City, typed: Typed, tmp_path: Path) -> 
     assert (filed.region, len(filed.evidence)) == ("310000", 1)
 
 
+def test_a_family_account_by_papers(agency: City, typed: Typed, tmp_path: Path) -> None:
+    city = agency
+    city.enrols("Daughter", "1.00")
+    city.enrols("Father", base="retired")
+    who = ["--member", city.numbers["Father"], "--binder", city.numbers["Daughter"], "--relation", "parent"]
+    papers = []
+    for place, kind in enumerate(("id_card", "household_register", "household_register")):
+        (tmp_path / f"{place}.jpg").write_bytes(drawn(colour=(place * 60, 9, 9)))
+        papers += ["--paper", kind, str(tmp_path / f"{place}.jpg")]
+    code, told = typed("desk", "bind", *who, *papers[:3], "--as", "zhao")
+    assert (code, "family.papers_missing" in told) == (2, True)
+    assert typed("desk", "bind", *who, "--paper", "id_card", str(tmp_path / "none"), "--as", "zhao")[0] == 2
+    case = case_in(typed("desk", "bind", *who, *papers, "--as", "zhao")[1])
+    assert typed("desk", "take", case, "--version", "1", "--as", "zhao")[0] == 0
+    decide(typed, case, 2, "seen_in_person")
+    assert jobs.carry_out(city.db) == 1
+    assert city.shows_code("Father", "Daughter")
+
+
 def test_an_account_goes_to_an_heir(agency: City, typed: Typed) -> None:
     city = agency
     city.enrols("Son", "5.00")

@@ -197,6 +197,8 @@ def person(settings: Settings, given: argparse.Namespace, say: Say) -> int:
         for one in (*seen.gives, *seen.receives):
             side, other = ("授权给", one.receiver) if one.giver == seen.person else ("接受授权，授权人", one.giver)
             yield f"  家庭共济 {refs.show(refs.RELATION, one.id)}  {side} {shown(tx, other)}  {one.status}"
+        if seen.household:
+            yield f"  家庭账户 {refs.show(refs.RELATION, seen.household.ref)}  余额 {yuan(seen.household.balance)} 元"
         for charge in seen.charges:
             back = {"": "", "refund": "  退费", "refunded": "  已退"}[charge.state]
             what = f"{stamp(charge.at)}  {charge.place}  {yuan(charge.total)} 元{back}"
@@ -315,6 +317,36 @@ def paper(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     return 0
 
 
+def bind(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """ask for a family account by the papers of somebody who stands at the counter"""
+    from mulaid import refs
+    from mulaid.agency import counter, evidence
+    from mulaid.calendar import wall_clock
+    from mulaid.outside.storage import storage_for
+
+    files = [(kind, Path(file)) for kind, file in given.paper]
+    if lost := [file for _, file in files if not file.is_file()]:
+        raise FileNotFoundError(f"{lost[0]} is not a file")
+    raws = [(kind, file.read_bytes()) for kind, file in files]
+
+    def people(tx: Tx) -> tuple[PersonRef, PersonRef, Any]:
+        member, binder = _person(tx, settings, given.member), _person(tx, settings, given.binder)
+        for _, raw in raws:
+            evidence.admit(tx, binder, binder.id, len(raw))
+        return member, binder, tx.keys
+
+    with _acting(settings, given.who) as act:
+        member, binder, keys = act(people)
+        papers = [(kind, evidence.prepare(keys, binder.book, wall_clock(), raw)) for kind, raw in raws]
+        store = storage_for(settings.data, settings.outside, wall_clock)
+        for _, cleaned in papers:
+            store.put(cleaned.name, cleaned.sealed)
+        known = {"allow_test_area": settings.allows_test_people}
+        case = act(lambda tx: counter.bind(tx, member, binder, given.relation, papers, **known))
+    say(f"已登记：{refs.show(refs.CASE, case)}")
+    return 0
+
+
 def _show_letter(say: Say, letter: Any) -> None:
     for line in (letter.title, "", *letter.body.splitlines(), ""):
         say(line)
@@ -406,6 +438,14 @@ def _counter_commands(cases: Any, bound: Callable[[Any], Callable[..., int]]) ->
         "--heir", nargs=2, action="append", default=[], metavar=("ID_NUMBER", "YUAN"), help="who inherits how much"
     )
     _who(opening)
+    binding = _command(cases, "bind", bind, bound)
+    binding.add_argument("--member", required=True, metavar="ID_NUMBER", help="whose code is to be shown")
+    binding.add_argument("--binder", required=True, metavar="ID_NUMBER", help="who stands at the counter and is to show it")
+    binding.add_argument("--relation", required=True, help="what the member is to the binder, such as parent or child")
+    binding.add_argument(
+        "--paper", nargs=2, action="append", default=[], metavar=("KIND", "FILE"), help="id_card, household_register"
+    )
+    _who(binding)
     hearing = _command(cases, "consent", consent, bound)
     hearing.add_argument("case")
     hearing.add_argument("--speaker", required=True, metavar="ID_NUMBER", help="who agrees")

@@ -22,7 +22,7 @@ from mulaid.calendar import business_date
 from mulaid.crypto import digest
 from mulaid.db import Actor, Row, Tx
 from mulaid.outside.messages import say
-from mulaid.people import activation, binding, family
+from mulaid.people import activation, application, binding, family
 from mulaid.people.application import age_of
 from mulaid.people.consent import Letter
 from mulaid.people.eligibility import COUNTER, shown
@@ -194,10 +194,19 @@ def adopt_waiting(tx: Tx, book: int, most: int = 200) -> int:
         region = enrolled(tx, giver, on).region
         opened += _adopt(tx, "aid_review", row, person=receiver, applicant=giver, region=region)
     for row in tx.all(SQL.reviews, book=book, most=most):
-        member = PersonRef(row["member_book"], row["member"])
-        region = enrolled(tx, member, on).region
-        opened += _adopt(tx, REVIEWS[row["why"]], row, person=member, applicant=person_of(row["binder"]), region=region)
+        opened += _adopt_request(tx, row)
     return opened
+
+
+def adopt_request(tx: Tx, request: UUID) -> UUID:
+    """The case of a request to bind that waits for the agency, opened now if there is none."""
+    row = application.row_of(tx, request)
+    _adopt_request(tx, row)
+    member, name = application.member_of(row), REVIEWS[row["why"]]
+    here = _book(enrolled(tx, member, business_date(tx.at)).region, member)
+    found = tx.one(SQL.open_case_about, book=here, matter=name, person=member.id, about=request)
+    assert found is not None, "it was opened a moment ago, or before"
+    return found["id"]  # type: ignore[no-any-return]
 
 
 def reviewing(tx: Tx, most: int = 500) -> list[UUID]:
@@ -213,6 +222,12 @@ def drop_moot(tx: Tx, case: UUID) -> bool:
     _must(tx, found, tx.run(SQL.end_case, **_at(found), state="withdrawn", at=tx.at, states=UNDECIDED))
     _event(tx, case, "withdraw")
     return True
+
+
+def _adopt_request(tx: Tx, row: Row) -> bool:
+    member = application.member_of(row)
+    region = enrolled(tx, member, business_date(tx.at)).region
+    return _adopt(tx, REVIEWS[row["why"]], row, person=member, applicant=person_of(row["binder"]), region=region)
 
 
 def _adopt(tx: Tx, name: str, row: Row, *, person: PersonRef, applicant: PersonRef, region: str) -> bool:

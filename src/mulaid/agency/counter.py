@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from mulaid import audit, refs
-from mulaid.agency import casework
+from mulaid.agency import casework, evidence
 from mulaid.agency.casework import Brief
 from mulaid.agency.effects import LEDGER, person_of
 from mulaid.agency.matters import matter
@@ -24,13 +24,16 @@ from mulaid.db import Row, Tx
 from mulaid.ledger import chart
 from mulaid.money import Fen
 from mulaid.outside.messages import say
-from mulaid.people import aid, endings, enrolment, family, filings, renewal
+from mulaid.people import aid, application, binding, endings, enrolment, family, filings, household, renewal
 from mulaid.people.aid import Aid
+from mulaid.people.binding import Claim
 from mulaid.people.consent import Letter
 from mulaid.people.enrolment import SQL as PEOPLE
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.family import Bond
 from mulaid.people.filings import Filing
+from mulaid.people.household import Household
+from mulaid.people.kinship import Kinship
 from mulaid.people.phone import use_allowance
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
@@ -39,6 +42,7 @@ from mulaid.settlement import pay
 LOOKS = 200
 """How many people a clerk may look up on one day."""
 PURPOSES = {"counter": "本人或家人到窗口办理", "telephone": "电话咨询", "case": "办理案件需要"}
+Pictures = Sequence[tuple[str, evidence.Paper]]
 MOST_HEIRS, MOST_FEN = 6, 10**13
 
 
@@ -79,6 +83,7 @@ class Seen:
     charges: Sequence[Charge]
     bookings: Sequence[Booking]
     filings: Sequence[Filing]
+    household: Household | None
     cases: Sequence[Brief]
 
 
@@ -115,6 +120,7 @@ def look(tx: Tx, person: PersonRef, purpose: str, most: int = 20) -> Seen:
         charges=[_charge(row) for row in tx.all(SQL.charges, book=person.book, person=person.id, most=most)],
         bookings=[_booking(row) for row in tx.all(SQL.bookings, book=person.book, holder=person.id, most=most)],
         filings=filings.filings(tx, person),
+        household=household.of(tx, person),
         cases=casework.open_about(tx, person, region),
     )
 
@@ -205,6 +211,14 @@ def _ending_aid(tx: Tx, one: _Application) -> UUID:
     except Refusal:
         raise Refusal("desk.not_theirs") from None
     if not found.living or one.person not in (found.giver, found.receiver):
+        raise Refusal("desk.not_theirs")
+    return one.thing()
+
+
+def _closing(tx: Tx, one: _Application) -> UUID:
+    one.only()
+    found = household.of(tx, one.person)
+    if found is None or found.ref != one.thing() or found.head != one.person:
         raise Refusal("desk.not_theirs")
     return one.thing()
 
@@ -305,6 +319,7 @@ def _withdrawal(tx: Tx, one: _Application) -> UUID:
 MATTERS: dict[str, Callable[[Tx, _Application], UUID]] = {
     "unbind_counter": _unbinding,
     "aid_release_counter": _ending_aid,
+    "household_close": _closing,
     "activation_offline": _activation,
     "remote_filing_review": _remote_care,
     "filing_papers": _owed_papers,
@@ -313,6 +328,32 @@ MATTERS: dict[str, Callable[[Tx, _Application], UUID]] = {
     "account_withdrawal": _withdrawal,
 }
 """What a clerk opens, and what looks at the application: the id of what it is about, or a refusal."""
+
+
+# Binding
+
+
+def bind(tx: Tx, member: PersonRef, binder: PersonRef, relation: str, papers: Pictures, *, allow_test_area: bool) -> UUID:
+    """A request to bind by papers that lie on the counter, for a binder who stands there; the case that decides it.
+
+    `relation`: what the member is to the binder; `papers`: kind and picture, each in the store already. Refuses other roles and
+    regions (the member's decides), the clerk's own family, who is not alive, and what `binding.ask` and `binding.submit` refuse.
+    """
+    casework.at_counter(tx, member, binder)
+    for one in (member, binder):
+        casework.alive(tx, one)
+    here, found = casework.standing(tx), enrolment.person(tx, member)
+    claim = Claim("offline", relation, found.name, found.document_kind, found.number)
+    request = binding.ask(here, library(), binder, claim, allow_test_area=allow_test_area)
+    if application.row_of(tx, request)["state"] == application.ASKED:
+        # No register knows them: whoever decides looks at the papers, and the case says so.
+        binding.kinship_known(here, library(), request, binder, Kinship.UNKNOWN)
+    given: dict[str, list[UUID]] = {}
+    for kind, paper in papers:
+        evidence.record(here, paper, request, kind, member, binder)
+        given.setdefault(kind, []).append(paper.id)
+    binding.submit(here, library(), request, binder, "", given)
+    return casework.adopt_request(tx, request)
 
 
 # Consent that is due anew

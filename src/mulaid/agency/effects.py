@@ -17,7 +17,7 @@ from mulaid.agency.staff import SQL
 from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.ledger import journal
-from mulaid.people import activation, aid, application, binding, endings, family, filings
+from mulaid.people import activation, aid, application, binding, endings, family, filings, household
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
@@ -99,6 +99,11 @@ def end_aid(tx: Tx, case: Case) -> None:
     aid.end(tx, case.about, because="counter")
 
 
+def close_household(tx: Tx, case: Case) -> None:
+    """The household account closes, and every part goes back where it came from."""
+    household.close(tx, library(), case.about, case.person)
+
+
 def end_disputed(tx: Tx, case: Case) -> None:
     """The disputed family account ends; nobody had asked for it."""
     family.part_at_counter(tx, case.about, "dispute")
@@ -167,6 +172,7 @@ EFFECTS: dict[str, Effect] = {
     "unbind_counter": Effect(unbind),
     "aid_review": Effect(approve_aid, not_aid, tells=True),
     "aid_release_counter": Effect(end_aid),
+    "household_close": Effect(close_household),
     "activation_offline": Effect(activate),
     "dispute_not_me": Effect(end_disputed, resume_disputed),
     "remote_filing_review": Effect(file_care),

@@ -17,13 +17,14 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from mulaid import refs
-from mulaid.agency import casework, counter
+from mulaid.agency import casework, counter, evidence
 from mulaid.agency.matters import matters
 from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.ledger import journal
 from mulaid.ledger.chart import purse_key
 from mulaid.money import yuan
+from mulaid.outside.storage import StorageTrouble
 from mulaid.people import endings, enrolment
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.family import Bond
@@ -31,9 +32,10 @@ from mulaid.people.filings import KINDS as FILINGS
 from mulaid.people.identity import KINDS, RESIDENT
 from mulaid.policy.explain import RELATIONS
 from mulaid.refusal import Refusal
+from mulaid.web import providers
 from mulaid.web.console import door, told
 from mulaid.web.forms import Form, Yuan, choice, pick, text
-from mulaid.web.reading import Outcome, alone, reading
+from mulaid.web.reading import Outcome, alone, database, now, reading
 from mulaid.web.words import region
 
 CASE_LETTERS = 27
@@ -54,6 +56,12 @@ class Find(Form):
     number = text("证件号码，或案件编号", wrong="请填写证件号码", most=40, autofocus="autofocus", spellcheck="false")
     kind = pick("证件种类", KINDS.items(), wrong="请选择证件种类")
     purpose = choice("为什么查询", counter.PURPOSES.items(), wrong="请选择查询的原因", initial="counter")
+
+
+class Stop(Form):
+    """Why a credential is stopped at once."""
+
+    words = text("为什么停用", wrong="请写明原因", most=100)
 
 
 class Applicant(Form):
@@ -149,9 +157,30 @@ class Applied:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-THINGS = ("unbind_counter", "aid_release_counter", "wrong_charge", "filing_papers")
+THINGS = ("unbind_counter", "aid_release_counter", "household_close", "wrong_charge", "filing_papers")
 """Matters about one thing, which the clerk looks at before opening one."""
 LAST = ("number", "kind")
+PAPERS = (("id_card", "身份证"), ("household_register", "户口簿，一方的页"), ("household_register", "户口簿，另一方的页"))
+"""What a binding at the counter rests on (family_account_required_documents, offline)."""
+
+
+class Bind(Applicant):
+    """Who is to show the person's code, and the papers that say so."""
+
+    relation = pick("当事人是申请人的", [("", "请选择"), *RELATIONS.items()], wrong="请选择关系")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["number"].required, self.fields["number"].help_text = True, "谁要代为出示医保码，填谁"
+        for place, (_, words) in enumerate(PAPERS):
+            self.fields[f"paper_{place}"] = django_forms.FileField(
+                label=words,
+                widget=django_forms.FileInput(attrs={"accept": "image/jpeg,image/png"}),
+                error_messages={"required": f"请拍{words}", "empty": f"请拍{words}"},
+            )
+        self.order_fields(["relation", "number", "kind"])
+
+
 FORMS: dict[str, type[Applicant]] = {"remote_filing_review": Care, "account_withdrawal": Payout}
 
 
@@ -178,13 +207,26 @@ def find(request: HttpRequest) -> HttpResponse:
 def person(request: HttpRequest, number: str) -> HttpResponse:
     """Somebody as a handler sees one, with a button beside everything that a clerk may open a matter about."""
     ref, purpose = _ref(refs.PERSON, number), _purpose(request)
+    whom = PersonRef(refs.book_of(ref), ref)
+    form: Form = Stop()
+    if request.method == "POST":
+        stops = request.POST.get("do") == "freeze"
+        form = Stop(request.POST) if stops else Form(request.POST)
+        if form.checked():
+            outcome = door.act(request, lambda tx: _stop(tx, whom, form.cleaned_data["words"] if stops else None))
+            if outcome.done:
+                return HttpResponseRedirect(
+                    f"{_address(whom, purpose)}&done={'freeze' if stops else 'thaw'}", status=door.SEE_OTHER
+                )
+            form.refuse(outcome, desk_words_needed="words") if stops else form.refuse(outcome)
     try:
         with reading(request.clerk.actor) as tx:
-            seen = counter.look(tx, PersonRef(refs.book_of(ref), ref), purpose)
-            context = _seen(tx, seen)
+            context = _seen(tx, counter.look(tx, whom, purpose))
     except Refusal as refusal:
         return _no(request, refusal)
-    more = {"clerk": request.clerk, "number": number, "purpose": purpose, "done": request.GET.get("done", "")}
+    done = request.GET.get("done", "") if request.method != "POST" else ""
+    more = {"clerk": request.clerk, "number": number, "purpose": purpose, "done": done, "form": form}
+    more["stop"] = form if isinstance(form, Stop) else Stop()
     return render(request, "console/person.html", {**context, **more})
 
 
@@ -218,6 +260,58 @@ def open_matter(request: HttpRequest, number: str, matter: str) -> HttpResponse:
         "fields": [*(form[name] for name in form.fields if name not in LAST), *(form[name] for name in LAST)],
     }  # fmt: skip
     return render(request, "console/open.html", context)
+
+
+def bind(request: HttpRequest, number: str) -> HttpResponse:
+    """A family account asked for at the counter, on papers that lie there."""
+    who, purpose, clerk = _ref(refs.PERSON, number), _purpose(request), request.clerk
+    whom = PersonRef(refs.book_of(who), who)
+    form = Bind(request.POST or None, request.FILES or None)
+    try:
+        with reading(clerk.actor) as tx:
+            casework.at_counter(tx, whom)
+            facts = told.of_person(tx, whom)
+    except Refusal as refusal:
+        return _no(request, refusal)
+    if request.method == "POST" and form.checked():
+        outcome = _counted(request, form) or _bind(request, whom, form)
+        if outcome.done:
+            return HttpResponseRedirect(f"{door.PATH}/case/{outcome.told['case']}?done=open", status=door.SEE_OTHER)
+        form.refuse(outcome, family_relation_not_eligible="relation", people_unknown="number")
+    context = {
+        "clerk": clerk, "form": form, "matter": {"title": "窗口绑定亲情账户", "days": matters()["binding_review"].days},
+        "person": facts, "back": _address(whom, purpose), "fields": list(form),
+    }  # fmt: skip
+    return render(request, "console/open.html", context)
+
+
+def _bind(request: HttpRequest, whom: PersonRef, form: Bind) -> Outcome:
+    """Pictures first, each in the store; then all of it in one transaction."""
+    given, allowed = form.cleaned_data, settings.MULAID.allows_test_people
+
+    def admitted(tx: Tx) -> PersonRef:
+        casework.at_counter(tx, whom)
+        binder = _person(tx, given["kind"], given["number"].strip())
+        for place in range(len(PAPERS)):
+            evidence.admit(tx, binder, binder.id, given[f"paper_{place}"].size)
+        return binder
+
+    try:
+        binder = alone(admitted, by=request.clerk.actor)
+        papers = []
+        for place, (kind, _) in enumerate(PAPERS):
+            papers.append((kind, evidence.prepare(database().keys, binder.book, now(), given[f"paper_{place}"].read())))
+            providers.storage().put(papers[-1][1].name, papers[-1][1].sealed)
+    except Refusal as refusal:
+        return Outcome({}, refusal.code, refusal.says, refusal.next)
+    except StorageTrouble:
+        return Outcome({}, "evidence.store", "图片没有存上。", "请稍后再传一次。")
+
+    def work(tx: Tx) -> dict[str, Any]:
+        case = counter.bind(tx, whom, binder, given["relation"], papers, allow_test_area=allowed)
+        return {"case": refs.show(refs.CASE, case)}
+
+    return door.act(request, work)
 
 
 def renew(request: HttpRequest, number: str) -> HttpResponse:
@@ -259,6 +353,15 @@ def _thing(tx: Tx, matter: str, whom: PersonRef, about: UUID | None) -> told.Fac
 
 def _renew(tx: Tx, bond: UUID, agreed: str) -> dict[str, Any]:
     counter.renew(tx, bond, agreed)
+    return {}
+
+
+def _stop(tx: Tx, whom: PersonRef, why: str | None) -> dict[str, Any]:
+    """Stop a person's credential, with a reason; let it go again without one."""
+    if why is not None:
+        casework.freeze(tx, whom, why)
+    else:
+        casework.thaw(tx, whom)
     return {}
 
 
@@ -314,6 +417,8 @@ def _seen(tx: Tx, seen: counter.Seen) -> dict[str, Any]:
         ],
         "bonds": bonds,
         "aids": aids,
+        "household": seen.household,
+        "household_ref": show(seen.household.ref) if seen.household and seen.household.head == me else "",
         "charges": [(one, refs.show(refs.SETTLEMENT, one.id), CHARGES[one.state]) for one in seen.charges],
         "bookings": [(one, show(one.journal), told.CAUSES.get(one.cause, "其他入账")) for one in seen.bookings],
         "filings": [
@@ -321,6 +426,7 @@ def _seen(tx: Tx, seen: counter.Seen) -> dict[str, Any]:
             for one in seen.filings
         ],
         "cases": seen.cases,
+        "credential": seen.credential,
         "may_activate": not seen.credential and seen.died_on is None,
     }
 

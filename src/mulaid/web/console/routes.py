@@ -23,8 +23,9 @@ urlpatterns = [
     path("console/case/<str:number>/paper/<uuid:paper>", clerk(require_POST(cases.look)), name="console_look"),
     path("console/case/<str:number>/papers", clerk(require_POST(cases.give), HANDLERS), name="console_papers"),
     path("console/find", clerk(both(counter.find), HANDLERS), name="console_find"),
-    path("console/person/<str:number>", clerk(require_safe(counter.person), HANDLERS), name="console_person"),
+    path("console/person/<str:number>", clerk(both(counter.person), HANDLERS), name="console_person"),
     path("console/person/<str:number>/renew", clerk(both(counter.renew), HANDLERS), name="console_renew"),
+    path("console/person/<str:number>/bind", clerk(both(counter.bind), HANDLERS), name="console_bind"),
     path("console/person/<str:number>/<str:matter>", clerk(both(counter.open_matter), HANDLERS), name="console_open"),
     path("console/paper/<str:token>", clerk(require_safe(cases.paper)), name="console_paper"),
 ]

@@ -14,7 +14,7 @@ from mulaid.db import Tx
 from mulaid.ledger import journal
 from mulaid.ledger.chart import PURSE_NAMES, purse_key
 from mulaid.money import yuan
-from mulaid.people import aid, application, binding, filings
+from mulaid.people import aid, application, binding, filings, household
 from mulaid.people.endings import BECAUSE
 from mulaid.people.enrolment import SQL as PEOPLE
 from mulaid.people.enrolment import Enrolment, PersonRef, enrolled, person
@@ -180,6 +180,15 @@ def _filing(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
         yield "已在当地就医", f"{case.detail['care_since']} 起"
 
 
+def _household(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
+    found = household.find(tx, case.about)
+    yield "开户", day(found.opened_on)
+    yield "余额", f"{yuan(found.balance)} 元"
+    for member in found.members:
+        yield f"成员 {member.shown}", f"{yuan(member.part)} 元"
+    yield "现在", "已关闭" if found.closed_on else "使用中"
+
+
 def _owed(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
     found = next((one for one in filings.filings(tx, case.person) if one.id == case.about), None)
     if found is None:
@@ -203,6 +212,7 @@ TELL: dict[str, Callable[[Tx, Affair], Iterator[tuple[str, str]]]] = {
     "dispute_not_me": _bond,
     "aid_review": _aid,
     "aid_release_counter": _aid,
+    "household_close": _household,
     "wrong_charge": _charge,
     "correction": _journal,
     "account_withdrawal": _payout,

@@ -89,9 +89,9 @@ def code(arguments: argparse.Namespace) -> int:
 
 def sandbox(arguments: argparse.Namespace) -> int:
     """run an agency of one's own for trying hospital software: people from a file, a clock to move, faults to order"""
-    from mulaid.sandbox import run
+    from mulaid.sandbox import app
 
-    return run.run(from_environment(), say, port=arguments.port, people=arguments.people)
+    return app.run(from_environment(), say, port=arguments.port, people=arguments.people)
 
 
 def conform(arguments: argparse.Namespace) -> int:

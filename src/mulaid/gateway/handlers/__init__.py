@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mulaid.gateway.handlers import catalogue, filing, mobile, person, query, reconcile, settlement, stay, visit
+from mulaid.gateway.handlers import catalogue, filing, mobile, person, query, reconcile, settlement, visit
 from mulaid.gateway.handlers.call import DOOR, Call, File, same_area
 from mulaid.gateway.handlers.person import authorised, decoded
 from mulaid.refusal import Refusal
@@ -77,16 +77,16 @@ HANDLERS: Mapping[str, Handler] = {
     "2206": settlement.preview_outpatient,
     "2207": settlement.settle_outpatient,
     "2208": settlement.refund,
-    "2301": stay.upload,
-    "2302": stay.take_back_lines,
+    "2301": visit.upload_stay,
+    "2302": visit.take_back_stay_lines,
     "2303": settlement.preview_stay,
     "2304": settlement.settle_stay,
     "2305": settlement.refund,
-    "2401": stay.admit,
-    "2402": stay.discharge,
-    "2403": stay.correct,
-    "2404": stay.cancel_admission,
-    "2405": stay.cancel_discharge,
+    "2401": visit.admit,
+    "2402": visit.discharge,
+    "2403": visit.correct,
+    "2404": visit.cancel_admission,
+    "2405": visit.cancel_discharge,
     "2501": filing.refer,
     "2502": filing.cancel_filing,
     "2503": filing.file_chronic,

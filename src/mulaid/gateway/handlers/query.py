@@ -15,7 +15,7 @@ from mulaid.gateway.dialect import Amount
 from mulaid.gateway.handlers.call import Call, person_of
 from mulaid.gateway.handlers.filing import CHRONIC, DEPARTMENT, DESIGNATION, PRACTITIONER, REFERRAL
 from mulaid.gateway.handlers.settlement import recorded
-from mulaid.gateway.handlers.stay import ADMISSION, DISCHARGE
+from mulaid.gateway.handlers.visit import ADMISSION, DISCHARGE
 from mulaid.ledger.chart import CURRENT_YEAR, OWN
 from mulaid.ledger.statement import balances
 from mulaid.people import enrolment, filings

@@ -13,8 +13,7 @@ from mulaid.calendar import business_date
 from mulaid.db import Row, Tx
 from mulaid.gateway import answers
 from mulaid.gateway.handlers.call import DOOR, Call, certificate, check_area, nothing_presented, person_of
-from mulaid.gateway.handlers.stay import withdraw
-from mulaid.gateway.handlers.visit import line_of
+from mulaid.gateway.handlers.visit import line_of, withdraw
 from mulaid.ledger.chart import CURRENT_YEAR, OWN
 from mulaid.ledger.statement import balances
 from mulaid.money import Fen

@@ -16,8 +16,9 @@ from browsing import web_process
 from city import City
 from intruder import Browser
 from mulaid import commands
+from mulaid.agency import casework
 from mulaid.calendar import business_date, month_of, months_later, wall_clock
-from mulaid.db import Actor, Database, Tx, process_url
+from mulaid.db import Actor, Database, process_url
 from mulaid.money import yuan
 from mulaid.people import enrolment, filings, standing
 from mulaid.people.enrolment import PersonRef
@@ -26,6 +27,9 @@ from mulaid.settlement import crediting
 from town import Citizen, Town, open_town
 
 WANG, FATHER, STOPPED = "王晓燕", "王建国", "张伟"
+Run = Callable[..., Any]
+STORY = Actor("story", "test")
+ZHAO, QIAN = Actor("zhao.demo", "desk", "420100 大厅"), Actor("qian.demo", "desk", "420000 大厅")
 LONG_TERM, SHORT = ("long_term", "320000"), ("other", "310000")
 
 
@@ -36,10 +40,10 @@ def town(cluster: Any) -> Iterator[Town]:
 
 
 @pytest.fixture(scope="module")
-def run(cluster: Any, town: Town) -> Iterator[Callable[[Callable[[Tx], Any]], Any]]:
-    """A transaction over the town, of nobody in particular."""
+def run(cluster: Any, town: Town) -> Iterator[Run]:
+    """A transaction over the town, of nobody in particular unless somebody is named."""
     db = Database(town.url, cluster.keys, size=1)
-    yield lambda work: commands.alone(db, work, at=wall_clock(), by=Actor("story", "test"))
+    yield lambda work, by=STORY: commands.alone(db, work, at=wall_clock(), by=by)
     db.close()
 
 
@@ -77,6 +81,19 @@ def beside(page: str, name: str) -> str:
     return found[1] if found else ""
 
 
+def decides(town: Town, run: Run) -> None:
+    """Two people of the desk say yes to the newest case, and the worker carries it out."""
+    (case,) = town.sql("select id from desk_case order by opened_at desc limit 1")[0]
+
+    def version() -> int:
+        return int(town.sql("select version from desk_case where id = %s", case)[0][0])
+
+    run(lambda tx: casework.take(tx, case, version()), ZHAO)
+    run(lambda tx: casework.decide(tx, case, version(), "approved", "papers_agree", "材料齐全。"), ZHAO)
+    run(lambda tx: casework.check(tx, case, version()), QIAN)
+    run(lambda tx: casework.effect(tx, case))
+
+
 def relative(one: Citizen, called: str) -> str:
     """The key of a relative on the page of care away from home."""
     found = re.search(rf'href="/care\?who=(R[^"]+)"[^>]*>{called}<', one.get("/care").text)
@@ -110,7 +127,7 @@ def test_a_trip_is_filed_once_and_ended(town: Town, wang: Citizen) -> None:
     assert "以前的备案" in wang.get("/care").text
 
 
-def test_a_promise_is_kept_by_a_picture(town: Town, wang: Citizen) -> None:
+def test_a_promise_is_kept_by_pictures_that_the_desk_looks_at(town: Town, wang: Citizen, run: Run) -> None:
     kind, region = LONG_TERM
     answer = wang.post("/care", do="file", who="me", kind=kind, region=region, reason="随女儿住")
     assert answer.status_code == 422
@@ -128,22 +145,39 @@ def test_a_promise_is_kept_by_a_picture(town: Town, wang: Citizen) -> None:
     broken = upload(wang, b"%PDF-1.7", do="papers", who="me", filing=held[1])
     assert broken.status_code == 422
     assert living(town) == [(kind, region, True, 0)]
-    assert upload(wang, picture(10), picture(200), do="papers", who="me", filing=held[1]).status_code == 303
-    assert living(town) == [(kind, region, False, 2)]
+    given = upload(wang, picture(10), picture(200), do="papers", who="me", filing=held[1])
+    assert given.headers["location"] == "/care?who=me&done=review"
     assert town.sql("select count(*) from paper where about = (select id from remote_filing where ended_on is null)") == [(2,)]
+    assert living(town) == [(kind, region, True, 0)], "somebody looks at them first"
+    page = wang.get("/care").text
+    assert "补交异地就医备案材料" in page.split("正在审核的")[1]
+    twice = wang.post("/care", do="papers", who="me", filing=held[1])
+    assert (twice.status_code, "同一件事已经在办理中" in twice.text) == (422, True)
+    decides(town, run)
+    assert living(town) == [(kind, region, False, 2)]
     page = wang.get("/care").text
     assert "材料没补" not in page
+    assert "正在审核的" not in page
     assert "一直有效" in page
-    assert upload(wang, picture(90), do="papers", who="me", filing=held[1]).status_code == 422, "none is owed any more"
+    assert "回参保地看病也照样报" in page
+    assert upload(wang, picture(91), do="papers", who="me", filing=held[1]).status_code == 422, "none is owed any more"
 
 
-def test_a_referral_is_filed_with_its_paper(town: Town, wang: Citizen) -> None:
+def test_a_referral_is_filed_on_its_paper(town: Town, wang: Citizen, run: Run) -> None:
     given = {"do": "file", "who": "me", "kind": "referral", "region": "110000", "reason": "转到北京"}
     answer = wang.post("/care", **given, promise="on")
     assert "不能用承诺代替材料" in beside(answer.text, "promise")
-    assert upload(wang, picture(33), **given).status_code == 303
-    assert living(town) == [("referral", "110000", False, 1)]
+    assert "要有证明材料" in beside(wang.post("/care", **given).text, "promise")
+    sent = upload(wang, picture(33), **given)
+    assert sent.headers["location"] == "/care?who=me&done=review"
     assert town.sql("select kind from paper order by given_at desc limit 1") == [("referral",)]
+    assert living(town) == []
+    assert "异地就医备案审核" in wang.get("/care").text.split("正在审核的")[1]
+    again = upload(wang, picture(34), **given)
+    assert (again.status_code, "同一件事已经在办理中" in again.text) == (422, True)
+    decides(town, run)
+    assert living(town) == [("referral", "110000", False, 1)]
+    assert "北京市（转诊）" in wang.get("/care").text
 
 
 def test_late_from_the_first_day_in_hospital_but_not_after_it(town: Town, wang: Citizen) -> None:
@@ -212,6 +246,10 @@ def test_a_relative_is_helped_told_and_may_shut_the_door(town: Town, wang: Citiz
     assert answer.headers["location"] == f"/care?who={key}&done=file"
     assert "江苏省（长期异地居住）" in father.get("/care").text
     assert town.sql("select count(*) from outbox where body ->> 'text' like '%%异地就医备案%%'")[0][0] == told + 1
+    assert upload(wang, picture(66), do="file", who=key, kind="referral", region="110000", reason="转诊").status_code == 303
+    assert town.sql("select count(*) from outbox where body ->> 'text' like '%%替您提交了申请：异地就医备案审核%%'") == [(1,)]
+    assert "正在审核的" in wang.get(f"/care?who={key}").text
+    assert "正在审核的" not in wang.get("/care").text, "the father's, not the daughter's"
     assert "看了或办了异地就医备案" in father.get("/me/watchers").text
     bond = re.search('name="bond" value="([^"]+)"', father.get("/me/watchers").text)
     assert bond
@@ -241,9 +279,7 @@ def test_who_is_not_insured_is_led_on(town: Town) -> None:
     assert rows(town) == before
 
 
-def test_a_disease_says_whether_it_settles_in_other_provinces(
-    town: Town, wang: Citizen, run: Callable[[Callable[[Tx], Any]], Any]
-) -> None:
+def test_a_disease_says_whether_it_settles_in_other_provinces(town: Town, wang: Citizen, run: Run) -> None:
     ref = _person(town, WANG, run)
     since = business_date(wall_clock()) - timedelta(days=30)
     for code in ("M03900", "M06700"):
@@ -258,7 +294,7 @@ def test_a_disease_says_whether_it_settles_in_other_provinces(
 # -- from which day, and what comes in ----------------------------------------------------------------------------
 
 
-def _person(town: Town, name: str, run: Callable[[Callable[[Tx], Any]], Any]) -> PersonRef:
+def _person(town: Town, name: str, run: Run) -> PersonRef:
     for book, ref in town.sql("select book, id from person"):
         found = PersonRef(book, ref)
         if run(lambda tx, found=found: enrolment.person(tx, found)).name == name:
@@ -266,7 +302,7 @@ def _person(town: Town, name: str, run: Callable[[Callable[[Tx], Any]], Any]) ->
     raise AssertionError(name)
 
 
-def test_who_waits_is_told_from_which_day_what_serves_and_why(town: Town, run: Callable[[Callable[[Tx], Any]], Any]) -> None:
+def test_who_waits_is_told_from_which_day_what_serves_and_why(town: Town, run: Run) -> None:
     one, ref, today = Citizen(town, STOPPED), _person(town, STOPPED, run), business_date(wall_clock())
     assert "现在不能报" in one.get("/me/insured").text
     assert "才能报销" not in one.get("/home").text, "nobody knows a day"
@@ -283,7 +319,7 @@ def test_who_waits_is_told_from_which_day_what_serves_and_why(town: Town, run: C
     assert f"您的医保{says}才能报销" in one.get("/home").text
 
 
-def test_who_begins_as_a_flexible_worker_waits_for_stays_alone(town: Town, run: Callable[[Callable[[Tx], Any]], Any]) -> None:
+def test_who_begins_as_a_flexible_worker_waits_for_stays_alone(town: Town, run: Run) -> None:
     one, ref, today = Citizen(town, "林静"), _person(town, "林静", run), business_date(wall_clock())
     later = months_later(today, 3)
     town.sql("update enrolment set inpatient_from = %s where person = %s and valid_to is null", later, ref.id)
@@ -294,7 +330,7 @@ def test_who_begins_as_a_flexible_worker_waits_for_stays_alone(town: Town, run: 
     assert f"您住院从 {later.year} 年 {later.month} 月 {later.day} 日起才能报销" in one.get("/home").text
 
 
-def test_the_months_that_came_in_are_shown(town: Town, run: Callable[[Callable[[Tx], Any]], Any], wang: Citizen) -> None:
+def test_the_months_that_came_in_are_shown(town: Town, run: Run, wang: Citizen) -> None:
     assert "最近 12 个月没有划过钱" in wang.get("/me/insured").text
     ref, month = _person(town, WANG, run), month_of(business_date(wall_clock()))
     for since in (months_later(month, -1), month):

@@ -22,7 +22,7 @@ from mulaid.calendar import business_date
 from mulaid.crypto import digest
 from mulaid.db import Actor, Row, Tx
 from mulaid.outside.messages import say
-from mulaid.people import activation, application, binding, family
+from mulaid.people import activation, application, binding, family, filings
 from mulaid.people.application import age_of
 from mulaid.people.consent import Letter
 from mulaid.people.eligibility import COUNTER, shown
@@ -141,6 +141,52 @@ def dispute(tx: Tx, bond: UUID, member: PersonRef, region: str) -> UUID:
     family.suspend(tx, bond, "dispute")
     say(tx, member, "您对一条绑定提出了异议。核实期间对方不能出示您的医保码。", case)
     say(tx, binder, f"{shown(tx, member)} 对您的绑定提出了异议。核实期间您不能出示 TA 的医保码。", case)
+    return case
+
+
+def file_care(
+    tx: Tx,
+    person: PersonRef,
+    applicant: PersonRef,
+    about: UUID,
+    kind: str,
+    place: str,
+    reason: str,
+    care_since: date | None = None,
+    *,
+    discharged: bool = False,
+) -> UUID:
+    """Care elsewhere that has to be proved, applied for on the pages; the papers were given for `about`.
+
+    Refuses what may not be filed, no papers, and a second application while one is looked at.
+    """
+    filings.may_file(tx, person, kind, place, reason, care_since, discharged=discharged)
+    since = {"care_since": care_since.isoformat()} if care_since else {}
+    detail = {"kind": kind, "region": place, "reason": reason.strip(), **since}
+    return _open_proof(tx, "remote_filing_review", person, applicant, about, kind, detail)
+
+
+def prove_care(tx: Tx, person: PersonRef, applicant: PersonRef, filing: UUID) -> UUID:
+    """What was promised when care elsewhere was filed is handed in on the pages; the papers were given for the filing.
+
+    Refuses what owes none, a day too late, no papers, and a second time while they are looked at.
+    """
+    row = filings.papers_owed(tx, person, filing, business_date(tx.at))
+    return _open_proof(tx, "filing_papers", person, applicant, filing, row["kind"], {})
+
+
+def _open_proof(
+    tx: Tx, name: str, person: PersonRef, applicant: PersonRef, about: UUID, kind: str, detail: Mapping[str, Any]
+) -> UUID:
+    if not evidence.papers_of(tx, about):
+        raise Refusal("filing.papers_needed", kind=filings.KINDS[kind])
+    region = enrolled(tx, person, business_date(tx.at)).region
+    title = matter(name).title
+    if any(one.title == title for one in open_about(tx, person, region)):
+        raise Refusal("desk.open_already")
+    case = open_case(tx, name, person=person, applicant=applicant, about=about, region=region, detail=detail)
+    if person != applicant:
+        say(tx, person, f"{shown(tx, applicant)}替您提交了申请：{title}。不是您的意思，请拨打 12393。", case)
     return case
 
 

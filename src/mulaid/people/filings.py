@@ -127,14 +127,19 @@ def file(
     return _one(tx, person, filing)
 
 
-def may_file(tx: Tx, person: PersonRef, kind: str, region: str, reason: str, care_since: date | None = None) -> None:
+def may_file(
+    tx: Tx, person: PersonRef, kind: str, region: str, reason: str, care_since: date | None = None, *, discharged: bool = False
+) -> None:
     """Whether this could be filed today with papers that are still to come; refuses what `file` refuses of the rest."""
     today = business_date(tx.at)
     home = enrolled(tx, person, today)
     if home.status != "normal":
         raise Refusal("filing.not_insured")
     _check(home.region, kind, region, reason, promise=False, papers=True)
-    _since(today, care_since, discharged=False)
+    _since(today, care_since, discharged=discharged)
+    living = tx.all(SQL.living_filings, book=person.book, person=person.id, kind=kind, on=today)
+    if any(one["region"] == region for one in living):
+        raise Refusal("filing.filed_already")
 
 
 def papers_owed(tx: Tx, person: PersonRef, filing: UUID, on: date) -> Row:

@@ -12,7 +12,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from mulaid import refs
-from mulaid.agency import evidence
+from mulaid.agency import casework
+from mulaid.agency.matters import STATES, matter
 from mulaid.calendar import business_date, month_of, months_later
 from mulaid.db import Tx
 from mulaid.ledger import chart
@@ -76,12 +77,24 @@ class Away(forms.Form):
         """Whether something is said about a stay that has begun."""
         return any(bound.value() or bound.errors for bound in (self["since"], self["discharged"]))
 
-    def file(self, tx: Tx, who: Relative, given: list[UUID]) -> Filing:
-        """File it."""
+    def clean_reason(self) -> str:
+        """One line, as the desk reads it."""
+        return " ".join(self.cleaned_data["reason"].split())
+
+    @property
+    def proves(self) -> bool:
+        """Whether papers are to prove it, which the desk looks at first."""
+        return self.cleaned_data["kind"] in NEEDS_PAPERS and not self.cleaned_data["promise"]
+
+    def file(self, tx: Tx, who: Relative, visitor: Visitor, about: UUID) -> None:
+        """File it at once, or ask the desk to on the papers given for `about`."""
         found = self.cleaned_data
-        return filings.file(
-            tx, library(), who.ref, found["kind"], found["region"], found["reason"], care_since=found["since"],
-            discharged=found["discharged"], promise=found["promise"], evidence=given,
+        late = {"care_since": found["since"], "discharged": found["discharged"]}
+        if self.proves:
+            casework.file_care(tx, who.ref, visitor.ref, about, found["kind"], found["region"], found["reason"], **late)
+            return
+        filings.file(
+            tx, library(), who.ref, found["kind"], found["region"], found["reason"], promise=found["promise"], **late
         )  # fmt: skip
 
 
@@ -123,7 +136,7 @@ def care(request: HttpRequest) -> HttpResponse:
     told: dict[str, Any] = {"people": people, "who": who, "refusal": None, "today": today, "done": request.GET.get("done", "")}
     try:
         # That a relative looked is written down, so this reading is a transaction.
-        found, certified = alone(lambda tx: _filed(tx, visitor, who), by=visitor.actor)
+        found, certified, asked = alone(lambda tx: _filed(tx, visitor, who), by=visitor.actor)
     except Refusal as no:
         return render(request, "citizen/care.html", {**told, "refusal": no}, status=403 if request.method == "POST" else 200)
     standing_now = {refs.show(refs.RELATION, one.id): one for one in found if one.stands(today)}
@@ -141,19 +154,23 @@ def care(request: HttpRequest) -> HttpResponse:
         "past": [(one, KINDS[one.kind], region(one.region)) for one in found if not one.stands(today)],
         "certified": [_disease(pack, one, name) for one, name in certified if _holds(one, today)],
         "listed": [says for word, says in DISEASES.items() if word in pack["chronic_cross_province_list"]],
-        "elsewhere": where("file_remote", who.region or NATION),
+        "asked": [(one, STATES[one.state]) for one in asked], "elsewhere": where("file_remote", who.region or NATION),
     }  # fmt: skip
     return render(request, "citizen/care.html", told, status=422 if form.errors or form.trouble else 200)
 
 
-def _filed(tx: Tx, visitor: Visitor, who: Relative) -> tuple[list[Filing], list[tuple[Certificate, str]]]:
+def _filed(tx: Tx, visitor: Visitor, who: Relative) -> tuple[list[Filing], list[tuple[Certificate, str]], list[casework.Brief]]:
+    """What is filed and certified, and what the visitor asked the desk to look at for this person."""
     bonds.see_to_care(tx, who.ref, visitor.ref)
     names: dict[str, str] = {}
     certified = filings.certificates(tx, who.ref)
     for found in certified:
         row = tx.one(SQL.disease, code=found.disease)
         names[found.disease] = row["name"] if row else ""
-    return filings.filings(tx, who.ref), [(found, names[found.disease]) for found in certified]
+    titles = {matter(name).title for name in ("remote_filing_review", "filing_papers")}
+    theirs = {one.id for one in casework.open_about(tx, who.ref, who.region)} if who.region else set()
+    asked = [one for one in casework.mine(tx, visitor.ref) if one.id in theirs and one.title in titles]
+    return filings.filings(tx, who.ref), [(found, names[found.disease]) for found in certified], asked
 
 
 def _press(
@@ -168,7 +185,8 @@ def _press(
         return None
     # Pictures are about the filing they prove; one that is yet to be made has a number of its own.
     about = chosen.id if chosen else refs.mint(who.ref.book, now())
-    if pressed != "end":
+    proves = pressed == "papers" or (pressed == "file" and form.proves)
+    if proves:
         kind = chosen.kind if chosen else form.cleaned_data["kind"]
         for file in _pictures(request):
             trouble = keep(visitor, about, REFERRAL if kind == REFERRAL else OTHER, who.ref, file)
@@ -176,11 +194,10 @@ def _press(
                 return trouble
 
     def work(tx: Tx) -> dict[str, Any]:
-        given = [found.id for found in evidence.papers_of(tx, about)]
         if pressed == "file":
-            form.file(tx, who, given)
+            form.file(tx, who, visitor, about)
         elif pressed == "papers":
-            filings.supply_papers(tx, who.ref, about, given)
+            casework.prove_care(tx, who.ref, visitor.ref, about)
         else:
             filings.end(tx, who.ref, about)
         return {}
@@ -188,7 +205,7 @@ def _press(
     outcome = act(request, work)
     if not outcome.done:
         return outcome
-    return HttpResponseRedirect(f"/care?who={who.key}&done={pressed}", status=SEE_OTHER)
+    return HttpResponseRedirect(f"/care?who={who.key}&done={'review' if proves else pressed}", status=SEE_OTHER)
 
 
 def _pictures(request: HttpRequest) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -125,6 +126,36 @@ def test_a_client_that_gives_up_can_find_or_undo_what_happened(box: Box) -> None
                 with pytest.raises(Refused):
                     till.take_back(person, "2102", sent)
             box.order("reset")
+
+
+def test_bodies_come_as_libraries_send_them(box: Box) -> None:
+    """In chunks without a length, as Node and Go do; after being asked to go on, as C# does; and broken ones harm nobody."""
+    body = b'{"infno":"9001","msgid":"%d","fixmedins_code":"H42010000001","input":{"signIn":{"opter_no":"1"}}}'
+    port = box.door.server_address[1]
+
+    def says(raw: bytes, *more: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+            line.sendall(raw)
+            heard = b""
+            for piece in more:
+                heard += line.recv(100)
+                line.sendall(piece)
+            line.shutdown(socket.SHUT_WR)
+            while piece := line.recv(1 << 16):
+                heard += piece
+        return heard
+
+    chunked = b"POST /fsi/api HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: Chunked\r\n\r\n"
+    first = body % 1
+    pieces = b"".join(b"%X;x=y\r\n%s\r\n" % (len(first[i : i + 7]), first[i : i + 7]) for i in range(0, len(first), 7))
+    assert b'"infcode":0' in says(chunked + pieces + b"0\r\nA: b\r\n\r\n")
+    asked = b"POST /fsi/api HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+    heard = says(asked % len(first), body % 2)
+    assert heard.startswith(b"HTTP/1.1 100")
+    assert b'"infcode":0' in heard
+    for broken in (b"zz\r\n", b"-1\r\n{}\r\n", b"FFFFFFFF\r\n{", b"5\r\n{", b"", b"\r\n" * 5):
+        assert b'"infcode":0' not in says(chunked + broken)
+    assert b'"infcode":0' in says((asked % len(first)).replace(b"Expect", b"Unexpected") + body % 3)
 
 
 def test_a_message_delivered_twice_pays_once(box: Box) -> None:

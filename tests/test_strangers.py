@@ -12,6 +12,7 @@ import io
 import itertools
 import json
 import secrets
+import socket
 import zipfile
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -195,6 +196,36 @@ def test_words_of_a_refusal_fit_into_two_hundred_characters(served: Served, card
     for answer in answers:
         assert 0 < len(answer["err_msg"]) <= 200
         assert answer["err_msg"].endswith("〕")
+
+
+def test_a_program_that_waits_to_be_asked_for_the_body(served: Served) -> None:
+    """C# sends `Expect: 100-continue` with every message and waits a third of a second where nobody says so."""
+    body = json.dumps(envelope("9001", {"signIn": {"opter_no": 1}})).encode()
+    head = b"POST /CSB HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as line:
+        line.sendall(head % len(body))
+        assert line.recv(1000).startswith(b"HTTP/1.1 100")
+        line.sendall(body)
+        heard = b""
+        while piece := line.recv(1 << 16):
+            heard += piece
+    assert b'"infcode":0' in heard
+
+
+def test_a_message_pasted_together_by_hand_is_read(served: Served, card: str) -> None:
+    """C and scripts print texts between quotation marks without looking into them, and send the end of the string too."""
+    number = person(served, card)
+    opened = done(served, envelope("2201", {"data": {"psn_no": number, "ipt_otp_no": "1", **by_card(card)}}))["data"]
+    note = "咳嗽三天\r\n\t发热，体温 38.5"
+    visit = {"mdtrt_id": opened["mdtrt_id"], "psn_no": number, "begntime": "2026-03-02 10:00:00", "main_cond_dscr": "NOTE"}
+    text = json.dumps(envelope("2203", {"mdtrtinfo": visit, "diseinfo": []}), ensure_ascii=False).replace("NOTE", note)
+    for body in (text.encode(), text.encode() + b"\0", b"\xef\xbb\xbf" + text.encode() + b"\r\n\0\0"):
+        answer = json.loads(exchange(served, body)[2])
+        assert answer["infcode"] == 0, answer["err_msg"]
+    told = done(served, envelope("5201", {"data": {"psn_no": number, "begntime": "2026-01-01"}}))["mdtrtinfo"]
+    assert [row["main_cond_dscr"] for row in told if row["mdtrt_id"] == opened["mdtrt_id"]] == [note]
+    for wrong in (b"\0" + text.encode(), text.encode()[:-1] + b"\0}", text.replace("咳嗽", "咳\0嗽").encode()):
+        assert json.loads(exchange(served, wrong)[2])["infcode"] == -1
 
 
 # Who is there

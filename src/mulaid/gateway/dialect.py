@@ -167,7 +167,7 @@ def read(kind: str, raw: bytes) -> Sent:
     Refuses what `decoded` and `read_message` refuse, and a form without a message.
     """
     if not kind.lower().startswith(FORM):
-        text, charset = decoded(raw)
+        text, charset = decoded(raw.rstrip(b"\0"))  # programs in C send the end of their text too
         return Sent(text, charset, read_message(text))
     boundary = BOUNDARY.search(kind)
     if boundary is None:
@@ -351,7 +351,8 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-STRICT = json.JSONDecoder(parse_float=Decimal, parse_constant=_not_finite, object_pairs_hook=_no_twins)
+STRICT = json.JSONDecoder(strict=False, parse_float=Decimal, parse_constant=_not_finite, object_pairs_hook=_no_twins)
+"""Strict about what a message says; line breaks and tabs may stand in texts as they are, because programs paste them there."""
 
 
 def _depth(value: Any) -> int:

@@ -95,6 +95,12 @@ class Handler(BaseHTTPRequestHandler):
     server: Door
     timeout = 60
 
+    def handle_expect_100(self) -> bool:
+        """Says at once that the body may come; C# programs wait for it with every message."""
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
+
     def log_message(self, format: str, *values: object) -> None:
         """Nothing: a log would hold what messages say; the control panel shows what came in."""
 

@@ -16,8 +16,7 @@ from city import BY, City
 from desk import TELL, Desk
 from mulaid import commands, jobs, refs
 from mulaid.agency import casework, evidence, staff
-from mulaid.agency.effects import EFFECTS
-from mulaid.agency.matters import APPROVED, REFUSED, after_working_days, matters
+from mulaid.agency.matters import APPROVED, EFFECTS, REFUSED, after_working_days, matters
 from mulaid.db import Actor, Tx
 from mulaid.people import activation, aid, binding, credential, family, filings, standing
 from mulaid.people.enrolment import PersonRef

@@ -15,8 +15,7 @@ from uuid import UUID
 
 from mulaid import audit, refs
 from mulaid.agency import evidence, staff
-from mulaid.agency.effects import EFFECTS, moot, person_of
-from mulaid.agency.matters import APPROVED, REFUSED, STATES, Case, after_working_days, matter
+from mulaid.agency.matters import APPROVED, EFFECTS, REFUSED, STATES, Case, after_working_days, matter, moot, person_of
 from mulaid.agency.staff import CHECKER, HANDLER, SQL
 from mulaid.calendar import business_date
 from mulaid.crypto import digest

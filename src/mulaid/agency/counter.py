@@ -16,8 +16,7 @@ from uuid import UUID
 from mulaid import audit, refs
 from mulaid.agency import casework, evidence
 from mulaid.agency.casework import Brief
-from mulaid.agency.effects import LEDGER, person_of
-from mulaid.agency.matters import matter
+from mulaid.agency.matters import LEDGER, matter, person_of
 from mulaid.agency.staff import SQL, find, require_stranger
 from mulaid.calendar import business_date
 from mulaid.db import Row, Tx

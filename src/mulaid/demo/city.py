@@ -16,7 +16,7 @@ from uuid import UUID
 
 from mulaid import commands, refs
 from mulaid.agency import casework, entrance, staff
-from mulaid.agency.effects import person_of
+from mulaid.agency.matters import person_of
 from mulaid.calendar import SHANGHAI, Clock, business_date, wall_clock, year_start
 from mulaid.client import Connection
 from mulaid.crypto import Keys

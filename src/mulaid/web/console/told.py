@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from mulaid import refs
-from mulaid.agency.effects import person_of
+from mulaid.agency.matters import person_of
 from mulaid.agency.staff import SQL
 from mulaid.calendar import business_date
 from mulaid.db import Tx

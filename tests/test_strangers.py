@@ -358,6 +358,24 @@ def test_a_till_may_write_numbers_and_days_its_own_way(served: Served, card: str
     assert answer["output"]["setlinfo"]["medfee_sumamt"] == Decimal("29.80")
 
 
+def test_what_was_settled_is_told_again_with_its_invoice_and_its_lines(served: Served, card: str) -> None:
+    number = person(served, card)
+    opened = done(served, envelope("2201", {"data": {"psn_no": number, "ipt_otp_no": "1", **by_card(card)}}))["data"]
+    visit = {"psn_no": number, "mdtrt_id": opened["mdtrt_id"], **by_card(card)}
+    bill = served.uploads(visit, [("MINE", "4.00")], batch="B1")
+    served.uploads(visit, [("MINE", "5.00")], batch="B2")
+    paid = done(served, envelope("2207", {"data": {**bill, "invono": 20260302}}))["setlinfo"]
+    named = {name: paid[name] for name in ("setl_id", "mdtrt_id", "psn_no")}
+    assert paid["invono"] == "20260302"
+    assert done(served, envelope("5203", {"data": named}))["setlinfo"]["invono"] == "20260302"
+    lines = {row["det_item_fee_sumamt"]: row["setl_id"] for row in done(served, envelope("5204", {"data": visit}))}
+    assert lines == {Decimal("4.00"): paid["setl_id"], Decimal("5.00"): ""}
+    assert [row["setl_id"] for row in done(served, envelope("5204", {"data": named}))] == [paid["setl_id"]]
+    done(served, envelope("2208", {"data": named}))
+    assert {row["setl_id"] for row in done(served, envelope("5204", {"data": visit}))} == {""}
+    assert [row["setl_id"] for row in done(served, envelope("5204", {"data": named}))] == [paid["setl_id"]]
+
+
 # Files, pages, months
 
 

@@ -289,7 +289,6 @@ def queried(row: Row, answer: Mapping[str, Any], institution: Institution, opene
         "year": str(row["year"]),
         "dise_codg": "",
         "dise_name": "",
-        "invono": "",
         "opter_id": "",
         "opter_name": "",
         "opt_time": opened,

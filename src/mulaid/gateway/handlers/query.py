@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from mulaid import audit, commands, refs
 from mulaid.calendar import business_date, year_start
@@ -67,9 +68,14 @@ def bill_lines(call: Call) -> str:
                 raise Refusal("settlement.other_person")
             batch = settled["batch"]
         lines = visit.bill_lines(tx, ref, batch)
+        standing = {row["batch"]: row["settlement"] for row in tx.all(visit.SQL.batches, book=refs.book_of(ref), visit=ref)}
         codes = list({line["item"] for line in lines})
         items = {row["code"]: row for row in tx.all(visit.SQL.items, codes=codes, on=place["begun_on"])}
-    return call.answer([answers.stored_line(place, number, line, items.get(line["item"])) for line in lines])
+
+    def settled_by(line: Row) -> str:
+        return number or (refs.show(refs.SETTLEMENT, UUID(found)) if (found := standing[line["batch"]]) else "")
+
+    return call.answer([answers.stored_line(place, settled_by(line), line, items.get(line["item"])) for line in lines])
 
 
 # Visits and what was found. What an institution learns of a person beyond its own settlements is put on record.

@@ -124,7 +124,8 @@ def _present(call: Call, settled: pay.Settled, *, final: bool) -> str:
     if number and number.upper() != body["setlinfo"]["certno"]:
         raise Refusal("message.person_differs")
     check_area(call, settled.facts.patient.region)
-    body["setlinfo"]["mdtrt_cert_type"] = call.input[node]["mdtrt_cert_type"]
+    said = call.input[node]
+    body["setlinfo"] |= {"mdtrt_cert_type": said["mdtrt_cert_type"], "invono": said.get("invono", "")}
     if settled.bill.lines:
         body["detlcutinfo"] = [answers.line(part) for part in settled.bill.lines]
     warning = "" if final else "；".join(cautions(explain(settled.packs, settled.decision.steps)))

@@ -192,6 +192,7 @@ OWN = {
     "console_open",
     "console_renew",
     "console_bind",
+    "console_give",
     "console_paper",
 }
 """Routes that take nobody's key, take it from the session, or are the clerks' (test_console, test_console_counter)."""

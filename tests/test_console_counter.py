@@ -18,6 +18,7 @@ from intruder import Browser
 from mulaid import jobs, refs
 from mulaid.agency import counter
 from mulaid.calendar import business_date, wall_clock
+from mulaid.money import yuan
 from mulaid.people import binding, filings, standing
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
@@ -302,6 +303,37 @@ def test_a_family_account_is_asked_for_with_papers_on_the_counter(console: Conso
     assert page.get_by_role("button", name="查看户口簿").count() == 2
     settled(console.desk, number_of(page), "seen_in_person")
     assert town.shows_code("Elder", "Daughter")
+
+
+def test_a_giver_agrees_to_the_promise_on_the_page(console: Console, town: City, seated: Seated) -> None:  # noqa: F811
+    town.enrols("Giver", "100.00")
+    town.enrols("Taker", base="resident")
+    page = seated("zhao")
+    finds(page, town, "Giver")
+    page.get_by_role("link", name="让家人用 TA 的个人账户").click()
+    page.get_by_role("button", name="显示承诺书").click()
+    assert page.locator(".err").count() == 2
+    clean(page)
+    page.get_by_label("被授权人的证件号码").fill(town.numbers["Taker"])
+    page.get_by_label("被授权人是授权人的").select_option("child")
+    page.get_by_label("每年最多").fill("30.5")
+    page.get_by_role("button", name="显示承诺书").click()
+    assert "30.50" in page.get_by_role("region", name="承诺书").inner_text()
+    clean(page)
+    page.locator("input[name=agreed]").evaluate("e => { e.value = '0'.repeat(64) }")
+    page.get_by_role("button", name="授权人在场，已看完并同意").click()
+    assert page.get_by_role("alert").count() == 1
+    page.get_by_label("被授权人的证件号码").fill(town.numbers["Taker"])
+    page.get_by_label("被授权人是授权人的").select_option("child")
+    page.get_by_label("每年最多").fill("30.5")
+    page.get_by_role("button", name="显示承诺书").click()
+    page.get_by_role("button", name="授权人在场，已看完并同意").click()
+    expect(page.get_by_role("status")).to_contain_text("授权办好了")
+    assert "使用中" in page.locator("main").inner_text()
+    paid = town.pays("Taker", "40.00")
+    assert yuan(int(paid["acct_mulaid_pay"] * 100)) == "30.50"
+    assert town.holds("Giver") == "69.50"
+    town.books_balance()
 
 
 def test_a_lost_phone_is_stopped_and_let_go(console: Console, town: City, seated: Seated) -> None:  # noqa: F811

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +16,10 @@ from mulaid import jobs, refs
 from mulaid.agency import casework, counter, evidence
 from mulaid.agency.matters import matters
 from mulaid.db import Database, process_url
-from mulaid.people import binding, consent, family, filings, household, standing
+from mulaid.people import aid, binding, consent, family, filings, household, standing
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import library
-from relatives import Relatives, refused
+from relatives import Relatives, packs_with, refused
 from test_evidence import drawn
 
 BOOKKEEPING = {"audit", "command", "allowance"}
@@ -657,3 +658,47 @@ def test_a_binding_at_the_counter_that_cannot_be(desk: Desk, home: Relatives) ->
     refused_whole(desk, "evidence.twice", lambda: binds(desk, "Grandpa", "Wang", "parent", twice))
     city.run(lambda tx: standing.died(tx, library(), home["Grandpa"], date(2026, 3, 1)))
     refused_whole(desk, "desk.not_alive", lambda: binds(desk, "Grandpa", "Wang", "parent", papers))
+
+
+# Mutual aid by who has no phone
+
+
+def test_a_giver_authorises_at_the_counter(desk: Desk, home: Relatives) -> None:
+    city = desk.city
+    wang, mum = home["Wang"], home["Mum"]
+    terms = aid.Terms(year_cap=50_00)
+    letter = desk.as_("zhao", lambda tx: counter.promise(tx, wang, mum, "spouse", terms))
+    assert "50.00" in letter.text
+    give = lambda who="zhao", relation="spouse", agreed=letter.hash, how=terms: desk.as_(  # noqa: E731
+        who, lambda tx: counter.authorise(tx, wang, mum, relation, how, agreed)
+    )
+    for who, code in (("chen", "staff.other_region"), ("qian", "staff.not_allowed"), ("nosy", "staff.not_allowed")):
+        refused_whole(desk, code, lambda w=who: give(w))
+    refused_whole(desk, "aid.promise_changed", lambda: give(agreed="0" * 64))
+    refused_whole(desk, "aid.promise_changed", lambda: give(how=aid.Terms()))
+    refused_whole(desk, "aid.relation_not_eligible", lambda: give(relation="cousin"))
+    made = give()
+    assert city.run(lambda tx: aid.find(tx, made)).status == "active"
+    trail = city.run(lambda tx: tx.one("select actor from audit where act = 'offer_aid'"))
+    assert trail["actor"] == "counter:zhao"
+    city.pays("Mum", "3.00")
+    paid = city.pays("Mum", "60.00")
+    assert (paid["acct_mulaid_pay"], paid["psn_cash_pay"]) == (50, 10)
+    city.books_balance()
+    desk.hire("mumclerk", "420100", "handler", number=city.numbers["Mum"])
+    refused_whole(desk, "staff.own_file", lambda: give("mumclerk"))
+    city.run(lambda tx: standing.died(tx, library(), mum, date(2026, 3, 1)))
+    refused_whole(desk, "desk.not_alive", lambda: give())
+
+
+def test_where_only_the_counter_takes_it_the_counter_does(
+    desk: Desk, home: Relatives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packs = packs_with(tmp_path, mutual_aid_filing_mode='"counter"')
+    monkeypatch.setattr(counter, "library", lambda: packs)
+    wang, mum = home["Wang"], home["Mum"]
+    agreed = desk.as_("zhao", lambda tx: counter.promise(tx, wang, mum, "spouse", aid.Terms())).hash
+    online = lambda tx: aid.offer(tx, packs, wang, mum, "spouse", aid.Terms(), agreed=agreed)  # noqa: E731
+    refused_whole(desk, "aid.counter_only", lambda: desk.city.run(online))
+    made = desk.as_("zhao", lambda tx: counter.authorise(tx, wang, mum, "spouse", aid.Terms(), agreed))
+    assert desk.city.run(lambda tx: aid.find(tx, made)).status == "active"

@@ -143,6 +143,23 @@ def test_a_family_account_by_papers(agency: City, typed: Typed, tmp_path: Path) 
     assert city.shows_code("Father", "Daughter")
 
 
+def test_mutual_aid_of_a_giver_at_the_counter(agency: City, typed: Typed) -> None:
+    city = agency
+    city.enrols("Giver", "100.00")
+    city.enrols("Taker", base="resident")
+    giving = ["desk", "aid", "--giver", city.numbers["Giver"], "--receiver", city.numbers["Taker"], "--relation", "child"]
+    giving += ["--year-cap", "30.50", "--as", "zhao"]
+    told = typed(*giving)[1]
+    assert "30.50" in told
+    agreed = re.search(r"--agreed [0-9a-f]{64}", told)
+    assert agreed, told
+    code, told = typed(*giving, "--agreed", "0" * 64)
+    assert (code, "aid.promise_changed" in told) == (2, True)
+    assert typed(*giving, *agreed[0].split())[0] == 0
+    assert city.pays("Taker", "40.00")["psn_cash_pay"] * 100 == 950
+    assert city.holds("Giver") == "69.50"
+
+
 def test_an_account_goes_to_an_heir(agency: City, typed: Typed) -> None:
     city = agency
     city.enrols("Son", "5.00")

@@ -347,6 +347,33 @@ def bind(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     return 0
 
 
+def authorise(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """show a giver the promise of mutual aid; with its hash, let the receiver spend the giver's account"""
+    from mulaid import refs
+    from mulaid.agency import counter
+    from mulaid.money import parse_yuan
+    from mulaid.people.aid import Terms
+
+    quota, year, settlement = (
+        parse_yuan(amount) if amount else None for amount in (given.quota, given.year_cap, given.settlement_cap)
+    )
+    terms = Terms(valid_to=given.until, quota=quota, year_cap=year, settlement_cap=settlement)
+
+    def work(tx: Tx) -> Any:
+        pair = _person(tx, settings, given.giver), _person(tx, settings, given.receiver), given.relation
+        return counter.authorise(tx, *pair, terms, given.agreed) if given.agreed else counter.promise(tx, *pair, terms)
+
+    with _acting(settings, given.who) as act:
+        found = act(work)
+    if given.agreed:
+        say(f"已授权：{refs.show(refs.RELATION, found)}")
+        return 0
+    for line in (*found.text.splitlines(), ""):
+        say(line)
+    say(f"授权人同意的，请加上：--agreed {found.hash}")
+    return 0
+
+
 def _show_letter(say: Say, letter: Any) -> None:
     for line in (letter.title, "", *letter.body.splitlines(), ""):
         say(line)
@@ -446,6 +473,15 @@ def _counter_commands(cases: Any, bound: Callable[[Any], Callable[..., int]]) ->
         "--paper", nargs=2, action="append", default=[], metavar=("KIND", "FILE"), help="id_card, household_register"
     )
     _who(binding)
+    giving = _command(cases, "aid", authorise, bound)
+    giving.add_argument("--giver", required=True, metavar="ID_NUMBER", help="who stands at the counter, and whose account it is")
+    giving.add_argument("--receiver", required=True, metavar="ID_NUMBER", help="who may spend it")
+    giving.add_argument("--relation", required=True, help="what the receiver is to the giver, such as parent or child")
+    for name in ("quota", "year-cap", "settlement-cap"):
+        giving.add_argument(f"--{name}", default="", metavar="YUAN")
+    giving.add_argument("--until", type=date.fromisoformat, help="the last day")
+    giving.add_argument("--agreed", default="", metavar="HASH", help="the hash of the promise that was read")
+    _who(giving)
     hearing = _command(cases, "consent", consent, bound)
     hearing.add_argument("case")
     hearing.add_argument("--speaker", required=True, metavar="ID_NUMBER", help="who agrees")

@@ -355,6 +355,29 @@ def bind(tx: Tx, member: PersonRef, binder: PersonRef, relation: str, papers: Pi
     return casework.adopt_request(tx, request)
 
 
+# Mutual aid
+
+
+def promise(tx: Tx, giver: PersonRef, receiver: PersonRef, relation: str, terms: aid.Terms) -> aid.Letter:
+    """The promise that a giver who stands at the counter is shown; `relation`: what the receiver is to the giver.
+
+    Refuses other roles and regions (the giver's), the clerk's own family, who is not alive, and what the rules do not permit.
+    """
+    casework.at_counter(tx, giver, receiver)
+    for one in (giver, receiver):
+        casework.alive(tx, one)
+    return aid.letter(tx, library(), giver, receiver, relation, terms)
+
+
+def authorise(tx: Tx, giver: PersonRef, receiver: PersonRef, relation: str, terms: aid.Terms, agreed: str) -> UUID:
+    """The giver agreed at the counter, also where a region takes it nowhere else; both are told by the domain.
+
+    Refuses what `promise` and `aid.offer` refuse, and another letter than the one that these terms make today.
+    """
+    promise(tx, giver, receiver, relation, terms)
+    return aid.offer(casework.standing(tx), library(), giver, receiver, relation, terms, agreed=agreed)
+
+
 # Consent that is due anew
 
 

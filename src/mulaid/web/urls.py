@@ -96,6 +96,7 @@ urlpatterns = [
     path("console/person/<str:number>", clerk(both(counter.person), HANDLERS), name="console_person"),
     path("console/person/<str:number>/renew", clerk(both(counter.renew), HANDLERS), name="console_renew"),
     path("console/person/<str:number>/bind", clerk(both(counter.bind), HANDLERS), name="console_bind"),
+    path("console/person/<str:number>/give", clerk(both(counter.give), HANDLERS), name="console_give"),
     path("console/person/<str:number>/<str:matter>", clerk(both(counter.open_matter), HANDLERS), name="console_open"),
     path("console/paper/<str:token>", clerk(require_safe(cases.paper)), name="console_paper"),
 ]

@@ -26,6 +26,7 @@ from mulaid.ledger.chart import purse_key
 from mulaid.money import yuan
 from mulaid.outside.storage import StorageTrouble
 from mulaid.people import endings, enrolment
+from mulaid.people.aid import Letter, Terms
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.family import Bond
 from mulaid.people.filings import KINDS as FILINGS
@@ -181,6 +182,41 @@ class Bind(Applicant):
         self.order_fields(["relation", "number", "kind"])
 
 
+class Limits(Form):
+    """What a giver allows a relative."""
+
+    relation = pick("被授权人是授权人的", [("", "请选择"), *RELATIONS.items()], wrong="请选择关系")
+    year_cap = Yuan(label="每年最多", required=False)
+    settlement_cap = Yuan(label="每次最多", required=False)
+    quota = Yuan(label="总额度", required=False)
+    valid_to = django_forms.DateField(
+        label="有效到",
+        required=False,
+        widget=django_forms.DateInput(attrs={"type": "date"}),
+        error_messages={"invalid": "日期写法不对，例如 2026-03-01"},
+    )
+
+    @property
+    def terms(self) -> Terms:
+        """The same as the domain takes it."""
+        return Terms(**{name: self.cleaned_data[name] for name in ("year_cap", "settlement_cap", "quota", "valid_to")})
+
+
+class Give(Limits):
+    """Whom, how far."""
+
+    number = text("被授权人的证件号码", wrong="请填写被授权人的证件号码", most=40, spellcheck="false")
+    kind = pick("被授权人的证件种类", KINDS.items(), wrong="请选择证件种类")
+    field_order = ("number", "kind", "relation")
+
+
+class Promise(Limits):
+    """What comes back with the promise that was shown."""
+
+    receiver = django_forms.CharField(max_length=27)
+    agreed = django_forms.CharField(max_length=64)
+
+
 FORMS: dict[str, type[Applicant]] = {"remote_filing_review": Care, "account_withdrawal": Payout}
 
 
@@ -312,6 +348,52 @@ def _bind(request: HttpRequest, whom: PersonRef, form: Bind) -> Outcome:
         return {"case": refs.show(refs.CASE, case)}
 
     return door.act(request, work)
+
+
+def give(request: HttpRequest, number: str) -> HttpResponse:
+    """A giver stands there: first to whom and how far, then the promise on the page, then the word."""
+    who, purpose, clerk = _ref(refs.PERSON, number), _purpose(request), request.clerk
+    giver = PersonRef(refs.book_of(who), who)
+    form: Limits = Promise(request.POST) if request.POST.get("do") == "agree" else Give(request.POST or None)
+    letter: Letter | None = None
+    back: Promise | None = None
+    if request.method == "POST" and form.checked():
+        if isinstance(form, Promise):
+            outcome = door.act(request, lambda tx: _authorise(tx, giver, form))
+            if outcome.done:
+                return HttpResponseRedirect(f"{_address(giver, purpose)}&done=aid", status=door.SEE_OTHER)
+        else:
+            outcome, letter, back = _promised(request, giver, form)
+        form.refuse(outcome, people_unknown="number") if outcome.refused else None
+    try:
+        with reading(clerk.actor) as tx:
+            casework.at_counter(tx, giver)
+            facts = told.of_person(tx, giver)
+    except Refusal as refusal:
+        return _no(request, refusal)
+    context = {"clerk": clerk, "form": form, "person": facts, "letter": letter, "promise": back, "back": _address(giver, purpose)}
+    fields = form if isinstance(form, Give) else Give()
+    return render(request, "console/give.html", {**context, "fields": list(fields), "asking": fields})
+
+
+def _promised(request: HttpRequest, giver: PersonRef, form: Limits) -> tuple[Outcome, Letter | None, Promise | None]:
+    """The promise for what was asked for, and the form that brings it back; the number typed stays behind."""
+    given = form.cleaned_data
+    try:
+        alone(counter.count_look, by=request.clerk.actor)
+        with reading(request.clerk.actor) as tx:
+            receiver = _person(tx, given["kind"], given["number"].strip())
+            letter = counter.promise(tx, giver, receiver, given["relation"], form.terms)
+    except Refusal as refusal:
+        return Outcome({}, refusal.code, refusal.says, refusal.next), None, None
+    back = Promise({**form.data.dict(), "receiver": receiver.number, "agreed": letter.hash})
+    return Outcome({}), letter, back
+
+
+def _authorise(tx: Tx, giver: PersonRef, form: Promise) -> dict[str, Any]:
+    given = form.cleaned_data
+    receiver = PersonRef.parse(given["receiver"])
+    return {"aid": str(counter.authorise(tx, giver, receiver, given["relation"], form.terms, given["agreed"]))}
 
 
 def renew(request: HttpRequest, number: str) -> HttpResponse:

@@ -151,6 +151,8 @@ def test_a_promise_is_kept_by_pictures_that_the_desk_looks_at(town: Town, wang: 
     assert living(town) == [(kind, region, True, 0)], "somebody looks at them first"
     page = wang.get("/care").text
     assert "补交异地就医备案材料" in page.split("正在审核的")[1]
+    assert "材料在审核" in page
+    assert 'value="papers"' not in page
     twice = wang.post("/care", do="papers", who="me", filing=held[1])
     assert (twice.status_code, "同一件事已经在办理中" in twice.text) == (422, True)
     decides(town, run)

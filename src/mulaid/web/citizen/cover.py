@@ -38,6 +38,7 @@ from mulaid.web.words import BASES, STATUSES, region
 SEE_OTHER = 303
 MONTHS = 12
 REFERRAL, OTHER = "referral", "other"
+REVIEW, PROOF = "remote_filing_review", "filing_papers"
 PLACES = {
     "filing_papers_needed": "promise", "filing_no_promise": "promise", "filing_after_discharge": "discharged",
     "filing_bad_day": "since", "filing_same_area": "region", "filing_filed_already": "region", "filing_reason_needed": "reason",
@@ -154,7 +155,9 @@ def care(request: HttpRequest) -> HttpResponse:
         "past": [(one, KINDS[one.kind], region(one.region)) for one in found if not one.stands(today)],
         "certified": [_disease(pack, one, name) for one, name in certified if _holds(one, today)],
         "listed": [says for word, says in DISEASES.items() if word in pack["chronic_cross_province_list"]],
-        "asked": [(one, STATES[one.state]) for one in asked], "elsewhere": where("file_remote", who.region or NATION),
+        "asked": [(one, STATES[one.state]) for one in asked],
+        "proving": any(one.title == matter(PROOF).title for one in asked),
+        "elsewhere": where("file_remote", who.region or NATION),
     }  # fmt: skip
     return render(request, "citizen/care.html", told, status=422 if form.errors or form.trouble else 200)
 
@@ -167,7 +170,7 @@ def _filed(tx: Tx, visitor: Visitor, who: Relative) -> tuple[list[Filing], list[
     for found in certified:
         row = tx.one(SQL.disease, code=found.disease)
         names[found.disease] = row["name"] if row else ""
-    titles = {matter(name).title for name in ("remote_filing_review", "filing_papers")}
+    titles = {matter(name).title for name in (REVIEW, PROOF)}
     theirs = {one.id for one in casework.open_about(tx, who.ref, who.region)} if who.region else set()
     asked = [one for one in casework.mine(tx, visitor.ref) if one.id in theirs and one.title in titles]
     return filings.filings(tx, who.ref), [(found, names[found.disease]) for found in certified], asked

@@ -15,7 +15,7 @@ import pytest
 from city import City
 from desk import Desk
 from mulaid import cli, jobs, refs
-from mulaid.agency import casework
+from mulaid.agency import casework, staff
 from mulaid.calendar import business_date, wall_clock
 from mulaid.people import binding, filings, standing
 from mulaid.people.identity import make_resident_id
@@ -263,6 +263,12 @@ def test_from_the_first_account_to_the_effect(city: City, typed: Typed) -> None:
     assert (code, "credential.not_active" in told) == (2, True)
     assert typed("desk", "thaw", city.numbers["Wang"], "--as", "zhao")[0] == 0
     assert "邀请码" in typed("staff", "invite", "zhao", "--as", "root.sys")[1]
+    later = city.now.date() + timedelta(days=500)
+    assert later.isoformat() in typed("staff", "prolong", "zhao", "--until", later.isoformat(), "--as", "root.sys")[1]
+    assert city.run(lambda tx: staff.find(tx, "zhao")).expires_on == later
+    for who, day, code in (("root.sys", later + timedelta(days=900), "bad_end_date"), ("root.sec", later, "not_allowed")):
+        told = typed("staff", "prolong", "zhao", "--until", day.isoformat(), "--as", who)
+        assert (told[0], f"staff.{code}" in told[1]) == (2, True)
     assert typed("staff", "disable", "zhao", "--as", "root.sec")[0] == 0
     assert typed("desk", "list", "--as", "zhao")[0] == 2
     for wrong in ("C123", "V" + case[1:], case[:-1] + "U"):

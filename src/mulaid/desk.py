@@ -88,6 +88,16 @@ def invite(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     return 0
 
 
+def prolong(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """let an account run until another day, at most two years away"""
+    from mulaid.agency import staff
+
+    with _acting(settings, given.who) as act:
+        act(lambda tx: staff.renew(tx, given.id, given.until))
+    say(f"{given.id} 可以用到 {given.until.isoformat()}。")
+    return 0
+
+
 def disable(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     """end an account now"""
     from mulaid.agency import staff
@@ -418,9 +428,11 @@ def commands_of(place: argparse._SubParsersAction[argparse.ArgumentParser], boun
     _span(adding)
     adding.add_argument("--roles", nargs="+", default=[], metavar="ROLE", help="handler, checker, system, security, audit")
     _who(adding)
-    for name, work in (("grant", grant), ("invite", invite), ("disable", disable)):
+    for name, work in (("grant", grant), ("invite", invite), ("prolong", prolong), ("disable", disable)):
         one = _command(people, name, work, bound)
         one.add_argument("id")
+        if work is prolong:
+            _until(one)
         _who(one)
     cases = place.add_parser("desk", help="the agency's cases").add_subparsers(required=True, metavar="COMMAND")
     listing = _command(cases, "list", queue, bound)
@@ -513,6 +525,10 @@ def _founding(one: argparse.ArgumentParser) -> None:
 
 def _span(one: argparse.ArgumentParser) -> None:
     one.add_argument("--region", default=NATION, help="six digits; 100000 is the country")
+    _until(one)
+
+
+def _until(one: argparse.ArgumentParser) -> None:
     one.add_argument("--until", type=date.fromisoformat, required=True, help="the account's last day")
 
 

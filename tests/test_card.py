@@ -11,7 +11,7 @@ import pytest
 
 from city import City
 from mulaid.ledger import chart
-from mulaid.people import activation, card, credential, family
+from mulaid.people import activation, credential, family
 from mulaid.policy import split
 from mulaid.policy.explain import explain
 from mulaid.refusal import Refusal
@@ -21,7 +21,7 @@ from test_races import together
 
 def prints(city: City, name: str, by: str = "") -> str:
     who = city.people[by or name]
-    return str(city.run(lambda tx: card.issue(tx, city.people[name], who, sandbox=True)).digits)
+    return str(city.run(lambda tx: credential.issue_card(tx, city.people[name], who, sandbox=True)).digits)
 
 
 def read(city: City, digits: str, at: str = "P1") -> dict[str, Any]:
@@ -173,10 +173,10 @@ def test_revoked_replaced_expired_frozen_and_orphaned_cards_are_worth_nothing(fa
     second = prints(city, "father")
     dead(first, shown)
     shown = token(city, second)
-    city.run(lambda tx: card.revoke(tx, father, city.people["daughter"]))
+    city.run(lambda tx: credential.revoke_card(tx, father, city.people["daughter"]))
     dead(second, shown)
     with pytest.raises(Refusal) as caught:
-        city.run(lambda tx: card.revoke(tx, father, father))
+        city.run(lambda tx: credential.revoke_card(tx, father, father))
     assert caught.value.code == "credential.no_card"
     third = prints(city, "father", by="daughter")
     shown = token(city, third)

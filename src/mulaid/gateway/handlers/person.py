@@ -13,7 +13,7 @@ from mulaid.gateway import answers
 from mulaid.gateway.handlers.call import PAY, Call, meet, person_of
 from mulaid.ledger.chart import CURRENT_YEAR, OWN
 from mulaid.ledger.statement import balances
-from mulaid.people import card, credential, enrolment
+from mulaid.people import credential, enrolment
 from mulaid.refusal import Refusal
 from mulaid.settlement import visit
 
@@ -61,10 +61,11 @@ def decoded(tx: Tx, call: Call, data: Mapping[str, Any]) -> dict[str, Any]:
     if "ecQrCode" not in data:
         raise Refusal("credential.bad_code")
     operator = str(data.get("operatorId", "") or call.envelope.get("opter", ""))
-    reading = card if data["ecQrCode"].startswith(card.SCHEME) else credential
-    found = reading.decode(tx, data["ecQrCode"], call.institution.code, operator, pharmacy=call.institution.pharmacy)
+    card = data["ecQrCode"].startswith(credential.CARD)
+    read = credential.decode_card if card else credential.decode
+    found = read(tx, data["ecQrCode"], call.institution.code, operator, pharmacy=call.institution.pharmacy)
     person = found.person
-    if reading is card:
+    if card:
         # Paper proves nothing: the desk learns who it claims to be, and has to see the identity card for the number.
         return {
             "idNo": "*" * (len(person.number) - 2) + person.number[-2:],

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.money import Fen
-from mulaid.people import card, credential
+from mulaid.people import credential
 from mulaid.people import family as bonds
 from mulaid.people.credential import Code
 from mulaid.policy.explain import INVERSE
@@ -129,7 +129,8 @@ def printed(request: HttpRequest) -> HttpResponse:
         # Not kept by the form's key: the digits must lie nowhere. Sent twice, the first card is worthless and the second shown.
         try:
             made = alone(
-                lambda tx: card.issue(tx, who.ref, visitor.ref, sandbox=settings.MULAID.profile != "production"), by=visitor.actor
+                lambda tx: credential.issue_card(tx, who.ref, visitor.ref, sandbox=settings.MULAID.profile != "production"),
+                by=visitor.actor,
             )
         except Refusal as refusal:
             form.trouble = Outcome({}, refusal.code, refusal.says, refusal.next)
@@ -151,7 +152,7 @@ def printed(request: HttpRequest) -> HttpResponse:
             return HttpResponseRedirect(f"{request.path}?who={who.key}&done=revoke", status=SEE_OTHER)
         form.trouble = outcome
     with reading(visitor.actor) as tx:
-        people, found = family(tx, visitor), card.living(tx, who.ref)
+        people, found = family(tx, visitor), credential.living_card(tx, who.ref)
     told = {
         "people": people, "who": who, "found": found, "form": form, "cap": _cap(visitor, who.region),
         "done": request.GET.get("done", ""),
@@ -169,5 +170,5 @@ def _cap(visitor: Visitor, region: str) -> int | None:
 
 
 def _revoked(tx: Tx, visitor: Visitor, key: str) -> dict[str, Any]:
-    card.revoke(tx, one(tx, visitor, key).ref, visitor.ref)
+    credential.revoke_card(tx, one(tx, visitor, key).ref, visitor.ref)
     return {}

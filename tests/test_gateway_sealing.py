@@ -516,6 +516,22 @@ def test_who_sends_too_much_is_slowed_down_and_nobody_else_is(town: City, profil
     is_in(sent(town, whole(msgid="OVER"), key))
 
 
+@pytest.mark.parametrize(("profile", "status"), [("national", "200"), ("csb", "503"), ("front", "200")])
+def test_who_cannot_be_told_what_became_of_it_may_ask_again(city: City, profile: str, status: str) -> None:
+    """To a program -1 says that nothing was done. Those that repeat by themselves on a status are told so by a status."""
+    name = registers(city, "H1", "apikey", profile)
+    key = {"apikey": f"{name}.{SECRET.decode()}"}
+    message = whole(msgid="UNKNOWN")
+    city.run(lambda tx: tx.run("revoke insert on command from mulaid_gateway"))
+    answer = sent(city, message, key)
+    assert (answer["status"], answer["infcode"]) == (status, "-1" if profile == "front" else -1)
+    assert answer["err_msg"].endswith("〔message.internal〕")
+    city.run(lambda tx: tx.run("grant insert on command to mulaid_gateway"))
+    assert sent(city, message, key)["infcode"] in (0, "0")
+    no = sent(city, whole("2207", {"data": {}}), key)
+    assert no["status"] == "200", "a no for good is never told by a status"
+
+
 # Dialects of answers
 
 

@@ -47,6 +47,8 @@ Start = Callable[[str, list[tuple[str, str]]], Any]
 TOKENS, DOWNLOADS = "/auth/oauth/token", "/fileupload/download"
 # Only uploads of files may be large; their number must then stand where a sender writes it, at the head of the message.
 UPLOAD, UPLOAD_SAYS_SO = b'"9101"', 400
+# What may be asked for again: some programs do so by themselves, with the same number, when the status says so.
+PASSING = {429: "429 Too Many Requests", 503: "503 Service Unavailable"}
 DRAINED = 64 * 1024 * 1024
 # Everything here is found by key. Plans are made once and never by reading a whole table: a plan made while a table was empty
 # would otherwise stay with a connection while the table grows.
@@ -227,7 +229,7 @@ class Gateway:
         try:
             answer = handlers.HANDLERS[infno](call)
         except Refusal as refusal:
-            if refusal.status == 401:
+            if refusal.status == 401 or refusal.status in PASSING:
                 raise
             answer = call.refuse(refusal)
         return sealing.seal_output(client, answer, encrypted) if isinstance(answer, str) else answer
@@ -255,8 +257,8 @@ def _refused(refusal: Refusal, client: Client | None, at: datetime) -> Told:
         told |= {"infcode": "-1" if profile.infcode_text else -1, "err_msg": refusal.sentence}
         return Told(write(told), "401 Unauthorized", profile.charset)
     body = dress(profile, reply(profile, region, 0, at, error=refusal.sentence))
-    if refusal.status == 429 and profile.too_often == "status":
-        return Told(body, "429 Too Many Requests", profile.charset)
+    if refusal.status in PASSING and profile.passing == "status":
+        return Told(body, PASSING[refusal.status], profile.charset)
     return Told(body, charset=profile.charset)
 
 

@@ -60,7 +60,7 @@ class Profile:
     cainfo: str
     encrypts: str
     per_minute: int
-    too_often: str
+    passing: str
     plain: bool
 
 
@@ -90,7 +90,7 @@ WORDS = {
     "wrapper": ("none", "data", "text"),
     "cainfo": ("ignored", "checked"),
     "encrypts": ("nothing", "what_came_so", "always"),
-    "too_often": ("refusal", "status"),
+    "passing": ("refusal", "status"),
 }
 """What a setting may say."""
 
@@ -143,7 +143,7 @@ def decoded(raw: bytes) -> tuple[str, str]:
 def read_body(raw: bytes) -> dict[str, Any]:
     """The message as JSON; refuses what is not UTF-8, not one object, has a member twice, is not finite or nested too deep."""
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.rstrip(b"\0").decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Refusal("message.not_utf8") from None
     return read_message(text)
@@ -166,12 +166,10 @@ def read(kind: str, raw: bytes) -> Sent:
 
     Refuses what `decoded` and `read_message` refuse, and a form without a message.
     """
-    if not kind.lower().startswith(FORM):
+    boundary = BOUNDARY.search(kind) if kind.lower().startswith(FORM) else None
+    if boundary is None:
         text, charset = decoded(raw.rstrip(b"\0"))  # programs in C send the end of their text too
         return Sent(text, charset, read_message(text))
-    boundary = BOUNDARY.search(kind)
-    if boundary is None:
-        raise Refusal("message.not_json")
     message, file = None, None
     for part in (b"\r\n" + raw).split(b"\r\n--" + boundary[1].encode())[1:]:
         head, _, content = part.partition(b"\r\n\r\n")

@@ -29,7 +29,7 @@ SETTINGS = {
     "cainfo": "cainfo 签名",
     "encrypts": "output 加密",
     "per_minute": "每分钟上限（条）",
-    "too_often": "超限时的应答",
+    "passing": "超限和结果未知时的应答",
 }
 """Every setting of a connection in words."""
 

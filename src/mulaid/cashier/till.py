@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,13 +19,13 @@ from mulaid.client import Client, NoAnswer, Refused
 from mulaid.demo import city
 from mulaid.money import parse_yuan
 from mulaid.web import whose
+from mulaid.web.reading import see_other
 from mulaid.web.urls import urlpatterns as of_people
 from mulaid.web.visitor import demonstration
 from mulaid.web.words import region
 
 TILLS, MOST_TILLS = "tills", 4
 MOST_OF_ONE = 99
-SEE_OTHER = 303
 LOST = "没有收到应答，不知道有没有办成。请再点一次：用同一个流水号再问，不会重复扣钱。"
 
 
@@ -58,7 +58,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
     """One till; a post does the next thing and leads back here."""
     kept = request.session.get(TILLS, {}).get(number)
     if kept is None:
-        return HttpResponseRedirect("/cashier", status=SEE_OTHER)
+        return see_other("/cashier")
     till = Till(**kept)
     if request.method == "POST":
         _act(request, till)
@@ -146,7 +146,7 @@ def _keep(request: HttpRequest, till: Till, number: str = "") -> str:
 
 
 def _to(number: str) -> HttpResponse:
-    return HttpResponseRedirect(f"/cashier/{number}", status=SEE_OTHER)
+    return see_other(f"/cashier/{number}")
 
 
 both = require_http_methods(["GET", "HEAD", "POST"])

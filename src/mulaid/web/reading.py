@@ -11,11 +11,12 @@ from datetime import datetime
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 
-from mulaid import commands
+from mulaid import commands, refs
 from mulaid.calendar import wall_clock
 from mulaid.commands import Key
 from mulaid.crypto import Keys
@@ -101,6 +102,19 @@ def counted(visitor: Visitor) -> Outcome | None:
     except Refusal as refusal:
         return _refused(refusal)
     return None
+
+
+def see_other(address: str) -> HttpResponse:
+    """The answer to a form that was carried out: the browser goes on to look at what came of it."""
+    return HttpResponseRedirect(address, status=303)
+
+
+def named(prefix: str, number: str) -> UUID:
+    """The id of what an address names; not found where it cannot be a number of that kind."""
+    try:
+        return refs.parse(prefix, number)
+    except Refusal:
+        raise Http404 from None
 
 
 def new_key() -> str:

@@ -25,13 +25,12 @@ from mulaid.refusal import Refusal
 from mulaid.web import visitor as door
 from mulaid.web import whose
 from mulaid.web.citizen.relatives import SQL
-from mulaid.web.reading import reading
+from mulaid.web.reading import reading, see_other
 
 LISTED = 5
 NOT_FOUND = 404
 CHILD, PARENT = "刘洋", "刘秀兰"
 MOST = 400
-SEE_OTHER = 303
 STEPS = (
     ("bind", "为妈妈开通亲情账户", "刘洋要帮妈妈出示医保码。姓名和证件号已经填好，上传用演示图片，刷脸也是演示。"),
     ("aid", "授权妈妈用我的钱", "妈妈账户里只有 50 元。看完承诺书，点同意。"),
@@ -121,12 +120,12 @@ def go(request: HttpRequest, step: str) -> HttpResponse:
         uses = [("uses", use) for use in pack["mutual_aid_use_types"]]
         return _filled(request, "/aid/new", urlencode([("whom", key), ("year_cap", "2000.00"), *uses]))
     address = f"/code/{key}?for=buy" if step == "code" else f"/bills?who={key}"
-    return HttpResponseRedirect(address, status=SEE_OTHER)
+    return see_other(address)
 
 
 def _filled(request: HttpRequest, path: str, typed: str) -> HttpResponse:
     request.session[door.HELD] = {"path": path, "typed": typed}
-    return HttpResponseRedirect(path, status=SEE_OTHER)
+    return see_other(path)
 
 
 def _cast(tx: Tx) -> _Cast | None:

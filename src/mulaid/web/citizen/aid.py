@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django import forms as django_forms
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
@@ -28,11 +28,10 @@ from mulaid.policy.pack import Pack, library
 from mulaid.refusal import Refusal
 from mulaid.web import forms
 from mulaid.web.citizen.relatives import SQL, Relative, oneself, relatives
-from mulaid.web.reading import Outcome, act, counted, new_key, reading
+from mulaid.web.reading import Outcome, act, counted, new_key, reading, see_other
 from mulaid.web.visitor import Visitor
 from mulaid.web.words import CALLED
 
-SEE_OTHER = 303
 DRAWS = 30
 OTHER = "other"
 NAMING = ("relation", "name", "number")
@@ -258,7 +257,7 @@ def _press(request: HttpRequest, visitor: Visitor, found: Aid, form: Limits, *, 
     if not outcome.done:
         return outcome
     gone = pressed in ("stop", "decline")
-    return HttpResponseRedirect("/aid" if gone else f"{request.path}?done={pressed}", status=SEE_OTHER)
+    return see_other("/aid" if gone else f"{request.path}?done={pressed}")
 
 
 def new(request: HttpRequest) -> HttpResponse:
@@ -286,7 +285,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if promise and request.method == "POST" and request.POST.get("agreed"):
         outcome = act(request, lambda tx: _offer(tx, visitor, form, test_people, request.POST["agreed"]))
         if outcome.done:
-            return HttpResponseRedirect(f"/aid/{outcome.told['key']}?done=new", status=SEE_OTHER)
+            return see_other(f"/aid/{outcome.told['key']}?done=new")
         form.refuse(outcome, **PLACES)
     status = 422 if typed is not None and (form.errors or form.trouble) else 200
     told = {"me": me, "form": form, "promise": promise, "pack": pack}
@@ -336,7 +335,7 @@ def give(request: HttpRequest) -> HttpResponse:
 
             outcome = act(request, work)
             if outcome.done:
-                return HttpResponseRedirect("/aid/give?done=1", status=SEE_OTHER)
+                return see_other("/aid/give?done=1")
             form.refuse(outcome, wallet_below_floor="amount", wallet_receiver_has_no_account="whom", aid_member_suspended="whom")
             sure = None
     told = {"form": form, "sure": sure, "people": people, "balance": balance, "done": "done" in request.GET}
@@ -361,7 +360,7 @@ def order(request: HttpRequest) -> HttpResponse:
         return {}
 
     outcome = act(request, work)
-    return HttpResponseRedirect("/aid" if outcome.done else f"/aid?no={outcome.refused}", status=SEE_OTHER)
+    return see_other("/aid" if outcome.done else f"/aid?no={outcome.refused}")
 
 
 def stop_all(request: HttpRequest) -> HttpResponse:
@@ -375,7 +374,7 @@ def stop_all(request: HttpRequest) -> HttpResponse:
         return {}
 
     act(request, work)
-    return HttpResponseRedirect("/aid", status=SEE_OTHER)
+    return see_other("/aid")
 
 
 def _mine(tx: Tx, key: str, visitor: Visitor) -> Aid:

@@ -9,7 +9,7 @@ from uuid import UUID
 from django import forms as django_forms
 from django.conf import settings
 from django.core.files.base import File
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
@@ -32,11 +32,10 @@ from mulaid.refusal import Refusal
 from mulaid.web import drawing, forms, providers
 from mulaid.web.citizen import faces
 from mulaid.web.citizen.relatives import bond_of
-from mulaid.web.reading import Outcome, act, alone, counted, database, now, reading
+from mulaid.web.reading import Outcome, act, alone, counted, database, now, reading, see_other
 from mulaid.web.visitor import Visitor
 from mulaid.web.words import CALLED
 
-SEE_OTHER = 303
 BY_ID, BY_OTHER, BY_BIRTH = "id_number", "other_document", "birth_certificate"
 ROUTES = {BY_ID: "身份证号", BY_OTHER: "其他证件", BY_BIRTH: "出生医学证明"}
 PLACES = {
@@ -117,7 +116,7 @@ def new(request: HttpRequest, route: str = BY_ID) -> HttpResponse:
         outcome = counted(visitor) or act(request, lambda tx: {"key": refs.show(refs.RELATION, form.ask(tx, visitor.ref))})
         if outcome.done:
             _ask_registers(visitor, bond_of(outcome.told["key"]))
-            return HttpResponseRedirect(f"/bind/{outcome.told['key']}", status=SEE_OTHER)
+            return see_other(f"/bind/{outcome.told['key']}")
         code = outcome.refused.replace(".", "_")
         place = PLACES.get(code) or ("number" if code.startswith("identity_") else "")
         form.refuse(outcome, **({code: place} if place in form.fields else {}))
@@ -168,7 +167,7 @@ def _press(request: HttpRequest, visitor: Visitor, ref: UUID, key: str) -> HttpR
     agreed = request.POST.get("agreed", "")
     if pressed == "register":
         _ask_registers(visitor, ref)
-        return HttpResponseRedirect(request.path, status=SEE_OTHER)
+        return see_other(request.path)
     if pressed == "papers":
         trouble = _take_pictures(request, visitor, ref)
         if trouble is not None:
@@ -195,7 +194,7 @@ def _press(request: HttpRequest, visitor: Visitor, ref: UUID, key: str) -> HttpR
     outcome = act(request, work)
     if not outcome.done:
         return outcome
-    return HttpResponseRedirect(f"{request.path}?done={pressed}", status=SEE_OTHER)
+    return see_other(f"{request.path}?done={pressed}")
 
 
 def _ask_registers(visitor: Visitor, ref: UUID) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import segno
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString, mark_safe
 
@@ -27,10 +27,9 @@ from mulaid.settlement.visit import Institution
 from mulaid.settlement.whose import whose_money
 from mulaid.web import forms
 from mulaid.web.citizen.relatives import ME, Relative, family, one
-from mulaid.web.reading import Outcome, act, alone, now, reading
+from mulaid.web.reading import Outcome, act, alone, now, reading, see_other
 from mulaid.web.visitor import Visitor
 
-SEE_OTHER = 303
 USUAL = "settle"
 INACTIVE = "credential.not_active"
 AMPLE = 1_000_000_00
@@ -149,7 +148,7 @@ def printed(request: HttpRequest) -> HttpResponse:
             raise Http404
         outcome = act(request, lambda tx: _revoked(tx, visitor, key))
         if outcome.done:
-            return HttpResponseRedirect(f"{request.path}?who={who.key}&done=revoke", status=SEE_OTHER)
+            return see_other(f"{request.path}?who={who.key}&done=revoke")
         form.trouble = outcome
     with reading(visitor.actor) as tx:
         people, found = family(tx, visitor), credential.living_card(tx, who.ref)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django import forms as django_forms
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
@@ -31,11 +31,10 @@ from mulaid.settlement import crediting
 from mulaid.web import drawing, forms
 from mulaid.web.citizen.bind import keep
 from mulaid.web.citizen.relatives import ME, SQL, Relative, family, one
-from mulaid.web.reading import Outcome, act, alone, now, reading
+from mulaid.web.reading import Outcome, act, alone, now, reading, see_other
 from mulaid.web.visitor import Visitor
 from mulaid.web.words import BASES, STATUSES, region
 
-SEE_OTHER = 303
 MONTHS = 12
 REFERRAL, OTHER = "referral", "other"
 REVIEW, PROOF = "remote_filing_review", "filing_papers"
@@ -208,7 +207,7 @@ def _press(
     outcome = act(request, work)
     if not outcome.done:
         return outcome
-    return HttpResponseRedirect(f"/care?who={who.key}&done={'review' if proves else pressed}", status=SEE_OTHER)
+    return see_other(f"/care?who={who.key}&done={'review' if proves else pressed}")
 
 
 def _pictures(request: HttpRequest) -> list[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid.calendar import business_date
@@ -25,7 +25,7 @@ from mulaid.policy.channels import channels
 from mulaid.refusal import Refusal
 from mulaid.web import forms, providers
 from mulaid.web import visitor as door
-from mulaid.web.reading import Outcome, alone, reading
+from mulaid.web.reading import Outcome, alone, reading, see_other
 from mulaid.web.words import BASES, STATUSES, region
 
 LISTED = 400
@@ -34,7 +34,6 @@ FIRST = "王晓燕"
 SIGNING_IN = "登录"
 PENDING, VOUCHED = "pending", "vouched"
 ID_CARD, SIGN_IN, CONSENT, BIND = "01", "sign_in", "consent", "bind_phone"
-SEE_OTHER = 303
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def page(request: HttpRequest) -> HttpResponse:
         number, told = _plain(form.cleaned_data["number"]), _plain(form.cleaned_data["phone"])
         no = _send(request, number, told, after)
         if no is None:
-            return HttpResponseRedirect("/enter/code", status=SEE_OTHER)
+            return see_other("/enter/code")
         place = "phone" if no.code == "phone.bad_number" else "number" if no.code.startswith("identity.") else ""
         form.refuse(Outcome({}, no.code, no.says, no.next), **({no.code.replace(".", "_"): place} if place else {}))
     told_ = {"next": after, "lapsed": "lapsed" in request.GET, "asked": bool(after), "form": form}
@@ -96,7 +95,7 @@ def code(request: HttpRequest) -> HttpResponse:
     """The code that was sent; right, it signs in."""
     pending = request.session.get(PENDING)
     if pending is None or pending["purpose"] != SIGN_IN:
-        return HttpResponseRedirect("/enter", status=SEE_OTHER)
+        return see_other("/enter")
     form = Digits(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.checked():
         no = _proved(request, form, pending)
@@ -107,7 +106,7 @@ def code(request: HttpRequest) -> HttpResponse:
             door.sign_in(request, ref, door.SMS)
             if vouched and request.POST.get("link"):
                 door.link(request, vouched["platform"], vouched["id"])
-            return HttpResponseRedirect(pending["next"] or "/home", status=SEE_OTHER)
+            return see_other(pending["next"] or "/home")
     return _code_page(request, form, pending, SIGNING_IN)
 
 
@@ -121,7 +120,7 @@ def bind_phone(request: HttpRequest) -> HttpResponse:
         number = _plain(form.cleaned_data["phone"])
         no = _ask(request, number, BIND, visitor.ref, visitor.ref.number, "/me/phone/code")
         if no is None:
-            return HttpResponseRedirect("/me/phone/code", status=SEE_OTHER)
+            return see_other("/me/phone/code")
         form.refuse(Outcome({}, no.code, no.says, no.next), phone_bad_number="phone")
     told = {"form": form, "shown": mask_phone(known) if known else "", "done": request.GET.get("done", "")}
     return render(request, "citizen/phone.html", told, status=422 if request.method == "POST" else 200)
@@ -131,14 +130,14 @@ def bind_phone_code(request: HttpRequest) -> HttpResponse:
     """The code that proves the phone is at hand; right, the phone is the visitor's."""
     pending, visitor = request.session.get(PENDING), request.visitor
     if pending is None or pending["purpose"] != BIND or pending["person"] != visitor.ref.number:
-        return HttpResponseRedirect("/me/phone", status=SEE_OTHER)
+        return see_other("/me/phone")
     form = Digits(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.checked():
         session = _session(request)
         if _right(pending, BIND, session, form):
             alone(lambda tx: phone.bind(tx, visitor.ref, pending["phone"], session), by=visitor.actor)
             del request.session[PENDING]
-            return HttpResponseRedirect("/me/phone?done=1", status=SEE_OTHER)
+            return see_other("/me/phone?done=1")
         form.add_error("digits", _wrong_code())
         form.checked()
     return _code_page(request, form, pending, "绑定手机")
@@ -156,7 +155,7 @@ def as_made_up(request: HttpRequest) -> HttpResponse:
         if not any(row["id"] == ref.id for row in _made_up(tx)):
             raise Http404
     door.sign_in(request, ref, door.SANDBOX)
-    return HttpResponseRedirect(door.inward(request.POST.get("next")), status=SEE_OTHER)
+    return see_other(door.inward(request.POST.get("next")))
 
 
 def frame(request: HttpRequest, channel: str) -> HttpResponse:
@@ -171,17 +170,17 @@ def frame(request: HttpRequest, channel: str) -> HttpResponse:
     after = door.inward(request.GET.get("next"), "")
     program = providers.miniprograms().get(found.platform)
     if "code" not in request.GET or program is None or request.visitor is not None:
-        return HttpResponseRedirect(after or ("/home" if request.visitor else "/enter"), status=SEE_OTHER)
+        return see_other(after or ("/home" if request.visitor else "/enter"))
     try:
         opened = program.open_id(request.GET["code"])
     except LoginTrouble:
-        return HttpResponseRedirect("/enter", status=SEE_OTHER)
+        return see_other("/enter")
     request.session[VOUCHED] = {"platform": found.platform, "id": opened}
     with reading() as tx:
         ref = door.linked(tx, found.platform, opened)
         shown = enrolment.person(tx, ref).shown if ref else ""
     if ref is None:
-        return HttpResponseRedirect(f"/enter?next={after}" if after else "/enter", status=SEE_OTHER)
+        return see_other(f"/enter?next={after}" if after else "/enter")
     return render(request, "citizen/vouched.html", {"shown": shown, "channel": found.name, "next": after})
 
 
@@ -189,19 +188,19 @@ def vouched(request: HttpRequest) -> HttpResponse:
     """The one a mini-program vouched for goes in."""
     given = request.session.pop(VOUCHED, None)
     if given is None:
-        return HttpResponseRedirect("/enter", status=SEE_OTHER)
+        return see_other("/enter")
     with reading() as tx:
         ref = door.linked(tx, given["platform"], given["id"])
     if ref is None:
-        return HttpResponseRedirect("/enter", status=SEE_OTHER)
+        return see_other("/enter")
     door.sign_in(request, ref, door.LINKED)
-    return HttpResponseRedirect(door.inward(request.POST.get("next")), status=SEE_OTHER)
+    return see_other(door.inward(request.POST.get("next")))
 
 
 def leave(request: HttpRequest) -> HttpResponse:
     """Sign out."""
     door.leave(request)
-    return HttpResponseRedirect("/" if _demo() else "/enter", status=SEE_OTHER)
+    return see_other("/" if _demo() else "/enter")
 
 
 def confirm(request: HttpRequest) -> HttpResponse:
@@ -215,7 +214,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         if form.checked() and _right(pending, CONSENT, _session(request), form):
             del request.session[PENDING]
             door.confirm(request)
-            return HttpResponseRedirect(after, status=SEE_OTHER)
+            return see_other(after)
         if not form.errors:
             form.add_error("digits", _wrong_code())
             form.checked()
@@ -230,7 +229,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         if not _demo():
             raise Http404
         door.confirm(request)
-        return HttpResponseRedirect(after, status=SEE_OTHER)
+        return see_other(after)
     told = {"next": after, "waiting": waiting, "form": form, "sample": _sample(request) if waiting else ""}
     return render(request, "citizen/confirm.html", told, status=422 if form.errors or form.trouble else 200)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid.db import Tx
@@ -18,12 +18,11 @@ from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
 from mulaid.web import providers
 from mulaid.web.citizen.relatives import bond_of, one
-from mulaid.web.reading import Outcome, alone, once, reading
+from mulaid.web.reading import Outcome, alone, once, reading, see_other
 from mulaid.web.visitor import Visitor
 
 WAITING = "faces"
 MOST_WAITING = 5
-SEE_OTHER = 303
 TROUBLE = Outcome({}, "face.trouble", "刷脸服务暂时没有应答。", "请稍后再试，或到窗口办理；不影响申请。")
 
 
@@ -43,7 +42,7 @@ def start(
         return TROUBLE
     waiting = dict(list(request.session.get(WAITING, {}).items())[-(MOST_WAITING - 1) :])
     request.session[WAITING] = {**waiting, str(asked.check): {"purpose": purpose, "key": key, "agreed": agreed}}
-    return HttpResponseRedirect(session.redirect_url, status=SEE_OTHER)
+    return see_other(session.redirect_url)
 
 
 def back(request: HttpRequest, check: UUID) -> HttpResponse:
@@ -87,7 +86,7 @@ def back(request: HttpRequest, check: UUID) -> HttpResponse:
     if not done.done:
         return render(request, "citizen/face.html", {"trouble": done, "page": page})
     sandbox = "notice" in request.GET
-    return HttpResponseRedirect(f"{page}?done={'sandbox' if sandbox else 'face'}", status=SEE_OTHER)
+    return see_other(f"{page}?done={'sandbox' if sandbox else 'face'}")
 
 
 def notice(done: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
@@ -20,10 +20,9 @@ from mulaid.policy.explain import INVERSE, RELATIONS
 from mulaid.policy.pack import library
 from mulaid.web import forms
 from mulaid.web.citizen.relatives import oneself, relatives
-from mulaid.web.reading import act, reading
+from mulaid.web.reading import act, reading, see_other
 from mulaid.web.visitor import Visitor
 
-SEE_OTHER = 303
 POOL = "pool"
 
 
@@ -105,7 +104,7 @@ def _press(
 
     outcome = act(request, work)
     if outcome.done:
-        return HttpResponseRedirect(f"/household?done={pressed}", status=SEE_OTHER)
+        return see_other(f"/household?done={pressed}")
     form.refuse(outcome, household_below_floor="amount", household_bad_amount="amount")
     return None
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django import forms as django_forms
 from django.core.files.uploadedfile import UploadedFile
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
@@ -17,10 +17,9 @@ from mulaid.db import Tx
 from mulaid.outside.storage import StorageTrouble
 from mulaid.refusal import Refusal
 from mulaid.web import forms, providers
-from mulaid.web.reading import Outcome, act, alone, database, now, reading
+from mulaid.web.reading import Outcome, act, alone, database, named, now, reading, see_other
 from mulaid.web.visitor import Visitor
 
-SEE_OTHER = 303
 ASKED, BACK = "asked_for_papers", ("open", "taken", "asked_for_papers", "decided")
 
 
@@ -47,7 +46,7 @@ def page(request: HttpRequest) -> HttpResponse:
 def one(request: HttpRequest, number: str) -> HttpResponse:
     """One application: its state, the desk's words, papers to hand in, and taking it back."""
     visitor: Visitor = request.visitor
-    ref = _ref(number)
+    ref = named(refs.CASE, number)
     seen, _ = _mine(visitor, ref)
     form: forms.Form = Papers(request.POST or None, request.FILES or None)
     if request.method == "POST":
@@ -59,7 +58,7 @@ def one(request: HttpRequest, number: str) -> HttpResponse:
         else:
             outcome = None
         if outcome is not None and outcome.done:
-            return HttpResponseRedirect(f"/matters/{number}", status=SEE_OTHER)
+            return see_other(f"/matters/{number}")
         if outcome is not None:
             form.refuse(outcome)
     with reading(visitor.actor) as tx:
@@ -103,12 +102,5 @@ def _mine(visitor: Visitor, ref: UUID) -> tuple[Case, str]:
     try:
         with reading(visitor.actor) as tx:
             return casework.my_case(tx, ref, visitor.ref)
-    except Refusal:
-        raise Http404 from None
-
-
-def _ref(number: str) -> UUID:
-    try:
-        return refs.parse(refs.CASE, number)
     except Refusal:
         raise Http404 from None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import audit, refs
@@ -30,11 +30,10 @@ from mulaid.web import visitor as door
 from mulaid.web.citizen import faces
 from mulaid.web.citizen.member import begin_activation, told_uses
 from mulaid.web.citizen.relatives import SQL, bond_of, family, oneself
-from mulaid.web.reading import act, alone, reading
+from mulaid.web.reading import act, alone, reading, see_other
 from mulaid.web.visitor import Visitor
 
 USES, BILLS = 20, 1000
-SEE_OTHER = 303
 
 
 def watchers(request: HttpRequest) -> HttpResponse:
@@ -243,8 +242,8 @@ def sessions(request: HttpRequest) -> HttpResponse:
                 raise Http404
             if session == visitor.session:
                 door.leave(request)
-                return HttpResponseRedirect("/enter", status=SEE_OTHER)
-        return HttpResponseRedirect("/me/sessions", status=SEE_OTHER)
+                return see_other("/enter")
+        return see_other("/me/sessions")
     with reading(visitor.actor) as tx:
         found = door.sessions(tx, visitor)
     return render(request, "citizen/sessions.html", {"sessions": found})
@@ -262,6 +261,6 @@ def _press(request: HttpRequest, acts: dict[str, Callable[[Tx], object]], form: 
 
     outcome = act(request, work)
     if outcome.done:
-        return HttpResponseRedirect(f"{back}?done={pressed}", status=SEE_OTHER)
+        return see_other(f"{back}?done={pressed}")
     form.refuse(outcome)
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
@@ -18,11 +18,10 @@ from mulaid.policy.pack import library
 from mulaid.web import forms
 from mulaid.web.citizen import faces
 from mulaid.web.citizen.relatives import SQL, Relative, one, relatives
-from mulaid.web.reading import Outcome, act, reading
+from mulaid.web.reading import Outcome, act, reading, see_other
 from mulaid.web.visitor import Visitor
 from mulaid.web.words import CALLED
 
-SEE_OTHER = 303
 USES = 20
 ACTS = {"code": "出示了医保码", "card": "打印了就医卡", "costs": "看了费用", "care": "看了或办了异地就医备案"}
 
@@ -87,7 +86,7 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
             outcome = act(request, lambda tx: _did(acts[pressed], tx))
             if outcome.done:
                 address = "/family" if pressed == "part" else f"{request.path}?done={pressed}"
-                return HttpResponseRedirect(address, status=SEE_OTHER)
+                return see_other(address)
             form.refuse(outcome, family_bad_label="label", family_relation_limit="relation", family_relation_fixed="relation")
     told = {"who": who, "form": form, "way": way, "uses": uses, "notice": notice, "done": request.GET.get("done", "")}
     return render(request, "citizen/member.html", told, status=422 if form.errors or form.trouble else 200)

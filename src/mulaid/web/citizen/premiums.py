@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
@@ -21,10 +21,9 @@ from mulaid.settlement import premium
 from mulaid.settlement.premium import Order, Paid
 from mulaid.web import forms
 from mulaid.web.citizen.relatives import ME, bond_of
-from mulaid.web.reading import Outcome, act, reading
+from mulaid.web.reading import Outcome, act, reading, see_other
 from mulaid.web.visitor import Visitor
 
-SEE_OTHER = 303
 PLACES = {
     "premium_amount_needed": "stated", "premium_amount_differs": "stated", "premium_wrong_year": "year",
     "premium_out_of_scope": "scheme", "premium_already_paid": "year", "premium_relation_not_active": "who",
@@ -71,7 +70,7 @@ def page(request: HttpRequest) -> HttpResponse:
     if shown_first and request.method == "POST" and request.POST.get("do") == "pay":
         outcome = act(request, lambda tx: {"fen": premium.pay(tx, library(), _order(visitor, given, form)).fen})
         if outcome.done:
-            return HttpResponseRedirect("/premiums?done=pay", status=SEE_OTHER)
+            return see_other("/premiums?done=pay")
         form.refuse(outcome)
     told = {
         "form": form,
@@ -96,7 +95,7 @@ def back(request: HttpRequest) -> HttpResponse:
 
     outcome = act(request, work)
     if outcome.done:
-        return HttpResponseRedirect("/premiums?done=back", status=SEE_OTHER)
+        return see_other("/premiums?done=back")
     return render(request, "citizen/sorry.html", {"says": outcome.says, "next": outcome.next, "page": "/premiums"}, status=409)
 
 

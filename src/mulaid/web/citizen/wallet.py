@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
@@ -17,11 +17,8 @@ from mulaid.policy.explain import INVERSE, RELATIONS
 from mulaid.policy.pack import library
 from mulaid.web import forms
 from mulaid.web.citizen.relatives import oneself, relatives
-from mulaid.web.reading import act, reading
+from mulaid.web.reading import act, reading, see_other
 from mulaid.web.visitor import Visitor
-
-SEE_OTHER = 303
-
 
 PLACES = {
     "wallet_below_floor": "amount", "wallet_not_needed": "amount", "money_bad_amount": "amount", "aid_quota_below_used": "amount",
@@ -72,7 +69,7 @@ def page(request: HttpRequest) -> HttpResponse:
         if not about or form.checked():
             outcome = act(request, lambda tx: _did(acts[pressed], tx))
             if outcome.done:
-                return HttpResponseRedirect(f"{request.path}?done={pressed}", status=SEE_OTHER)
+                return see_other(f"{request.path}?done={pressed}")
             form.refuse(outcome, **PLACES if about else {})
     told = {
         "me": me, "free": free, "given": given, "received": received, "offers": offers, "form": form,

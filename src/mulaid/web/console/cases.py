@@ -28,7 +28,7 @@ from mulaid.refusal import Refusal
 from mulaid.web import providers
 from mulaid.web.console import door, told
 from mulaid.web.forms import Form, pick, text
-from mulaid.web.reading import Outcome, alone, database, now, reading
+from mulaid.web.reading import Outcome, alone, database, named, now, reading
 
 TABS = {"all": "全部", "open": "待领取", "mine": "我在办", "check": "待我复核", "papers": "等材料", "late": "已超时"}
 SOON_DAYS, MOST = 1, 200
@@ -153,7 +153,7 @@ def _by_matter(numbers: Sequence[casework.Waiting]) -> list[tuple[str, str, int,
 
 def case(request: HttpRequest, number: str) -> HttpResponse:
     """One case: look, and take the next step. A step on a case that has changed since is refused and shows it anew."""
-    ref = _ref(number)
+    ref = named(refs.CASE, number)
     try:
         with reading(request.clerk.actor) as tx:
             seen = casework.read(tx, ref)
@@ -171,7 +171,7 @@ def case(request: HttpRequest, number: str) -> HttpResponse:
 
 def give(request: HttpRequest, number: str) -> HttpResponse:
     """Take the picture of a paper that lies on the counter; it belongs to the case at once."""
-    clerk, ref = request.clerk, _ref(number)
+    clerk, ref = request.clerk, named(refs.CASE, number)
     form = Papers(request.POST, request.FILES, auto_id="paper_%s")
     if form.checked():
         kind, file = form.cleaned_data["kind"], form.cleaned_data["paper"]
@@ -228,7 +228,7 @@ def look(request: HttpRequest, number: str, paper: UUID) -> HttpResponse:
     """Make a link to one picture of the case and follow it."""
     clerk = request.clerk
     try:
-        token = alone(lambda tx: casework.paper_link(tx, _ref(number), paper, clerk.token), by=clerk.actor)
+        token = alone(lambda tx: casework.paper_link(tx, named(refs.CASE, number), paper, clerk.token), by=clerk.actor)
     except Refusal as refusal:
         return _no(request, refusal)
     return HttpResponseRedirect(f"{door.PATH}/paper/{token}", status=door.SEE_OTHER)
@@ -358,13 +358,6 @@ def _who(actor: str) -> str:
     """Who did it, as colleagues say it: staff by account, everybody else by where it came from."""
     channel, _, name = actor.partition(":")
     return name if channel in ("desk", "cli") else CHANNELS.get(channel, "申请人")
-
-
-def _ref(number: str) -> UUID:
-    try:
-        return refs.parse(refs.CASE, number)
-    except Refusal:
-        raise Http404 from None
 
 
 def _no(request: HttpRequest, refusal: Refusal) -> HttpResponse:

@@ -124,6 +124,9 @@ def forgotten(page: Page, look: str) -> None:
     page.goto("/bind")
     page.get_by_role("button", name="下一步").click()
     shoot(page, look, "state-bind-wrong")
+    page.goto("/care")
+    page.get_by_role("button", name="提交备案").click()
+    shoot(page, look, "state-care-wrong")
     page.goto("/code/me")
     with page.context.expect_page() as opened:
         page.get_by_role("button", name="拿到收银台去扫").click()

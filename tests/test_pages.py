@@ -335,3 +335,31 @@ def test_large_type_offers_the_three_things_that_matter_first(town: Town, visit:
     assert page.locator(".tiles").count() == 0
     page.locator(".big a").first.click()
     assert "/code/R" in page.url
+
+
+@pytest.mark.parametrize(("viewport", "elder"), WAYS)
+def test_care_away_from_home_is_filed_on_any_screen(town: Town, visit: Any, viewport: dict[str, int], elder: bool) -> None:
+    page = enter(visit(town, "", viewport=viewport, elder=elder))
+
+    def sound() -> None:
+        page.evaluate(OPEN)
+        found = Axe().run(page, options={"runOnly": RULES})
+        assert found.violations_count == 0, found.generate_report()
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+
+    page.get_by_role("link", name=re.compile("异地就医")).click()
+    page.get_by_role("button", name="提交备案").click()
+    assert page.evaluate("document.activeElement.name") == "kind"
+    sound()
+    page.locator(".chips label", has_text="长期异地居住").click()
+    page.select_option("select[name=region]", "320000")
+    page.fill("[name=reason]", "去南京女儿家长住，住在玄武区某某街道某某小区十二栋三单元")
+    page.locator("[name=promise]").check()
+    page.get_by_role("button", name="提交备案").click()
+    assert "备案好了，马上生效" in page.locator(".done").inner_text()
+    assert "江苏省（长期异地居住）" in page.locator("main").inner_text()
+    sound()
+    page.get_by_role("button", name="确定取消").click()
+    assert "已经取消" in page.locator(".done").inner_text()
+    sound()
+    visit.made[-1].expects_status(422)

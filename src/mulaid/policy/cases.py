@@ -153,6 +153,7 @@ def run(case: Case, library: Library) -> list[list[str]]:
             use_accounts=visit.use_accounts,
             remote=visit.remote,
             disease=visit.disease,
+            other_province=bool(visit.disease and visit.remote),  # examples of care elsewhere are played in other provinces
         )
         regions = {case.patient.region, *(giver.region for giver in facts.givers)}
         decision = decide({region: library.in_force(region, visit.on) for region in regions}, facts)

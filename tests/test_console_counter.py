@@ -19,7 +19,7 @@ from mulaid import jobs, refs
 from mulaid.agency import counter
 from mulaid.calendar import business_date, wall_clock
 from mulaid.money import yuan
-from mulaid.people import binding, filings, standing
+from mulaid.people import filings, standing
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
 from relatives import Relatives
@@ -233,10 +233,12 @@ def test_a_mother_whom_no_register_knows_agrees_on_the_case_page(console: Consol
     request = home.asks("Grandpa", "Girl", "grandchild_of_daughter")
     home.registers(request, "Grandpa")
     home.submits(request, "Grandpa")
-    town.run(lambda tx: binding.to_counter(tx, request, town.people["Grandpa"]))
-    assert jobs.adopt(town.db) == 1
-    case = town.run(lambda tx: tx.one("select id from desk_case where about = %(id)s", id=request))["id"]
-    page = seated("zhao", f"/console/case/{console.number(case)}")
+    page = seated("zhao")
+    finds(page, town, "Girl")
+    clean(page)
+    page.get_by_role("button", name="转到窗口办理，第 1 条").click()
+    expect(page.get_by_role("status")).to_contain_text("登记好了")
+    case = refs.parse(refs.CASE, number_of(page))
     assert page.get_by_text("监护人或本人当面同意").count() == 0
     page.get_by_role("button", name="领取").click()
     assert "还没有" in page.locator("main").inner_text()
@@ -478,17 +480,22 @@ def test_no_bytes_are_a_failure_of_ours(console: Console, town: City) -> None:  
         "leg_1",
         "paper",
     ]
-    names += ["agreed", "speaker"]
+    names += ["agreed", "speaker", "receiver", "relation", "quota", "request"]
     chance = random.Random(7)
     for path in (
         "/console/find", f"/console/person/{number}/remote_filing_review?for=counter",
         f"/console/person/{number}/account_withdrawal?for=counter", f"/console/person/{number}/renew?for=counter&about={bond}",
         f"/console/person/{number}/correction?for=counter&about={credit}", f"/console/case/{case}",
-        f"/console/case/{case}/papers",
+        f"/console/case/{case}/papers", f"/console/person/{number}/give?for=counter",
+        f"/console/person/{number}/bind?for=counter",
     ):  # fmt: skip
         for nasty in NASTY:
             typed: dict[str, Any] = {name: chance.choice(NASTY) for name in names} | {chance.choice(names): nasty}
-            typed |= {"key": f"{chance.getrandbits(128):032x}", "version": "2", "do": chance.choice(("hear", "consent", "take"))}
+            typed |= {
+                "key": f"{chance.getrandbits(128):032x}",
+                "version": "2",
+                "do": chance.choice(("hear", "consent", "take", "take_over", "agree", "show")),
+            }
             assert door.get("/console/find").status == 200
             came = door.post(path, **typed)
             assert came.status < 500, (path, typed)

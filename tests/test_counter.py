@@ -528,6 +528,32 @@ def test_a_child_of_an_unregistered_mother_is_bound_through_the_counter(desk: De
     assert city.shows_code("Child", "Grandpa")
 
 
+def test_a_mother_comes_before_anybody_sent_the_request_to_the_desk(desk: Desk, home: Relatives, worker: Database) -> None:
+    """The words of the refusal send her to the counter; the clerk finds the request at the child and takes it over."""
+    city = desk.city
+    request = home.asks("Grandpa", "Child", "grandchild_of_daughter")
+    home.registers(request, "Grandpa")
+    take = lambda who="zhao", what=request: desk.as_(who, lambda tx: counter.take_over(tx, what))  # noqa: E731
+    refused_whole(desk, "family.request_moved", take)
+    assert home.submits(request, "Grandpa") == "consent"
+    for name in ("Child", "Grandpa"):
+        seen = desk.as_("zhao", lambda tx, n=name: counter.look(tx, home[n], "counter"))
+        assert [one.id for one in seen.requests] == [request]
+    for who, code in (("chen", "staff.other_region"), ("qian", "staff.not_allowed")):
+        refused_whole(desk, code, lambda w=who: take(w))
+    refused_whole(desk, "family.no_request", lambda: take(what=refs.mint(home["Grandpa"].book, city.now)))
+    case = take()
+    assert jobs.adopt(city.db) == 0
+    assert any("已转到窗口办理" in text for text in news_of(city))
+    refused_whole(desk, "family.request_moved", take)
+    desk.takes("zhao", case)
+    speaks(desk, case, home["Mum"])
+    desk.decides("zhao", case)
+    desk.checks("qian", case)
+    assert jobs.carry_out(worker) == 1
+    assert city.shows_code("Child", "Grandpa")
+
+
 def test_who_may_not_speak_for_a_child_changes_nothing(desk: Desk, home: Relatives) -> None:
     city = desk.city
     _, case = waits(desk, home)

@@ -17,7 +17,7 @@ from desk import Desk
 from mulaid import cli, jobs, refs
 from mulaid.agency import casework, staff
 from mulaid.calendar import business_date, wall_clock
-from mulaid.people import binding, filings, standing
+from mulaid.people import filings, standing
 from mulaid.people.identity import make_resident_id
 from mulaid.policy.pack import library
 from relatives import Relatives
@@ -183,9 +183,10 @@ def test_consent_of_a_mother_and_at_sixteen(agency: City, typed: Typed) -> None:
     request = home.asks("Grandpa", "Child", "grandchild_of_daughter")
     home.registers(request, "Grandpa")
     home.submits(request, "Grandpa")
-    city.run(lambda tx: binding.to_counter(tx, request, city.people["Grandpa"]))
-    assert jobs.adopt(city.db) == 1
-    case = case_in(typed("desk", "list", "--as", "zhao")[1])
+    asked = refs.show(refs.RELATION, request)
+    assert asked in typed("desk", "person", city.numbers["Child"], "--as", "zhao")[1]
+    assert typed("desk", "take-over", asked, "--as", "qian")[0] == 2
+    case = case_in(typed("desk", "take-over", asked, "--as", "zhao")[1])
     speaking = ["desk", "consent", case, "--speaker", city.numbers["Mum"], "--as", "zhao"]
     code, told = typed(*speaking)
     assert (code, "desk.wrong_state" in told) == (2, True)

@@ -204,6 +204,9 @@ def person(settings: Settings, given: argparse.Namespace, say: Say) -> int:
             side = "绑定了" if bond.binder == seen.person else "被绑定，绑定人"
             due = f"，{bond.consent_due} 起要重新同意" if bond.consent_due else ""
             yield f"  亲情账户 {refs.show(refs.RELATION, bond.id)}  {side} {bond.shown}{due}"
+        for asked in seen.requests:
+            who = f"{asked.binder_shown} 绑定 {asked.member_shown}"
+            yield f"  绑定申请 {refs.show(refs.RELATION, asked.id)}  {who}  {asked.state}"
         for one in (*seen.gives, *seen.receives):
             side, other = ("授权给", one.receiver) if one.giver == seen.person else ("接受授权，授权人", one.giver)
             yield f"  家庭共济 {refs.show(refs.RELATION, one.id)}  {side} {shown(tx, other)}  {one.status}"
@@ -357,6 +360,18 @@ def bind(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     return 0
 
 
+def take_over(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """bring a request to bind that waits for a face or a guardian to the desk"""
+    from mulaid import refs
+    from mulaid.agency import counter
+
+    request = refs.parse(refs.RELATION, given.request)
+    with _acting(settings, given.who) as act:
+        case = act(lambda tx: counter.take_over(tx, request))
+    say(f"已登记：{refs.show(refs.CASE, case)}")
+    return 0
+
+
 def authorise(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     """show a giver the promise of mutual aid; with its hash, let the receiver spend the giver's account"""
     from mulaid import refs
@@ -485,6 +500,9 @@ def _counter_commands(cases: Any, bound: Callable[[Any], Callable[..., int]]) ->
         "--paper", nargs=2, action="append", default=[], metavar=("KIND", "FILE"), help="id_card, household_register"
     )
     _who(binding)
+    taking = _command(cases, "take-over", take_over, bound)
+    taking.add_argument("request")
+    _who(taking)
     giving = _command(cases, "aid", authorise, bound)
     giving.add_argument("--giver", required=True, metavar="ID_NUMBER", help="who stands at the counter, and whose account it is")
     giving.add_argument("--receiver", required=True, metavar="ID_NUMBER", help="who may spend it")

@@ -25,6 +25,7 @@ from mulaid.money import Fen
 from mulaid.outside.messages import say
 from mulaid.people import aid, application, binding, endings, enrolment, family, filings, household, renewal
 from mulaid.people.aid import Aid
+from mulaid.people.application import Request
 from mulaid.people.binding import Claim
 from mulaid.people.consent import Letter
 from mulaid.people.enrolment import SQL as PEOPLE
@@ -83,6 +84,7 @@ class Seen:
     bookings: Sequence[Booking]
     filings: Sequence[Filing]
     household: Household | None
+    requests: Sequence[Request]
     cases: Sequence[Brief]
 
 
@@ -120,6 +122,7 @@ def look(tx: Tx, person: PersonRef, purpose: str, most: int = 20) -> Seen:
         bookings=[_booking(row) for row in tx.all(SQL.bookings, book=person.book, holder=person.id, most=most)],
         filings=filings.filings(tx, person),
         household=household.of(tx, person),
+        requests=_waiting(tx, person),
         cases=casework.open_about(tx, person, region),
     )
 
@@ -355,6 +358,22 @@ def bind(tx: Tx, member: PersonRef, binder: PersonRef, relation: str, papers: Pi
     return casework.adopt_request(tx, request)
 
 
+def take_over(tx: Tx, request: UUID) -> UUID:
+    """A request that waits for a face or a guardian, whose people came to the counter instead: from now on the desk's; its case.
+
+    Refuses other roles and regions, the clerk's own family, a request that is not there or has lapsed, and one that waits for
+    anything else. The binder is told.
+    """
+    row = application.row_of(tx, request)
+    if row["member"] is None:
+        raise Refusal("family.no_request")
+    binder = application.binder_of(row)
+    casework.at_counter(tx, application.member_of(row), binder)
+    binding.to_counter(casework.standing(tx), request, binder)
+    say(tx, binder, "您的亲情账户绑定申请已转到窗口办理。", request)
+    return casework.adopt_request(tx, request)
+
+
 # Mutual aid
 
 
@@ -404,6 +423,12 @@ def renew(tx: Tx, bond: UUID, agreed: str) -> None:
     renewal.renew_at_counter(casework.standing(tx), library(), bond, agreed)
     audit.write(tx, seen.member.book, "renew_at_counter", seen.member.id, behalf_of=seen.binder.id)
     say(tx, seen.member, f"您已在窗口重新同意 {seen.shown} 代您出示医保码。不是您办的，请拨打 12393。", bond)
+
+
+def _waiting(tx: Tx, person: PersonRef) -> list[Request]:
+    """Requests to bind, from either side, that wait for a face or a guardian."""
+    asked = (*binding.asked_by(tx, library(), person), *binding.asked_of(tx, library(), person))
+    return [one for one in asked if one.member and one.state in (application.CONSENT, application.FACE)]
 
 
 def _charge(row: Row) -> Charge:

@@ -27,6 +27,7 @@ from mulaid.money import yuan
 from mulaid.outside.storage import StorageTrouble
 from mulaid.people import endings, enrolment
 from mulaid.people.aid import Letter, Terms
+from mulaid.people.application import STATES
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.family import Bond
 from mulaid.people.filings import KINDS as FILINGS
@@ -245,7 +246,13 @@ def person(request: HttpRequest, number: str) -> HttpResponse:
     ref, purpose = _ref(refs.PERSON, number), _purpose(request)
     whom = PersonRef(refs.book_of(ref), ref)
     form: Form = Stop()
-    if request.method == "POST":
+    if request.method == "POST" and request.POST.get("do") == "take_over":
+        form = Form(request.POST)
+        outcome = door.act(request, lambda tx: _take_over(tx, request.POST.get("request", "")))
+        if outcome.done:
+            return HttpResponseRedirect(f"{door.PATH}/case/{outcome.told['case']}?done=open", status=door.SEE_OTHER)
+        form.refuse(outcome)
+    elif request.method == "POST":
         stops = request.POST.get("do") == "freeze"
         form = Stop(request.POST) if stops else Form(request.POST)
         if form.checked():
@@ -438,6 +445,10 @@ def _renew(tx: Tx, bond: UUID, agreed: str) -> dict[str, Any]:
     return {}
 
 
+def _take_over(tx: Tx, request: str) -> dict[str, Any]:
+    return {"case": refs.show(refs.CASE, counter.take_over(tx, refs.parse(refs.RELATION, request)))}
+
+
 def _stop(tx: Tx, whom: PersonRef, why: str | None) -> dict[str, Any]:
     """Stop a person's credential, with a reason; let it go again without one."""
     if why is not None:
@@ -499,6 +510,7 @@ def _seen(tx: Tx, seen: counter.Seen) -> dict[str, Any]:
         ],
         "bonds": bonds,
         "aids": aids,
+        "requests": [(one, show(one.id), STATES[one.state]) for one in seen.requests],
         "household": seen.household,
         "household_ref": show(seen.household.ref) if seen.household and seen.household.head == me else "",
         "charges": [(one, refs.show(refs.SETTLEMENT, one.id), CHARGES[one.state]) for one in seen.charges],

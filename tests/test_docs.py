@@ -59,6 +59,17 @@ def test_every_setting_is_described_and_none_is_made_up() -> None:
     assert full - read == {"MULAID_SMS_TEMPLATE_CODE", "MULAID_SMS_TEMPLATE_NEWS"} - read, "made up"
 
 
+def test_the_architecture_names_every_module_where_it_is() -> None:
+    text = (ROOT / "docs/architecture.md").read_text("utf-8")
+    rows = re.findall(r"^\| ((?:`[a-z]+/`(?:, )?)+) \| (.*) \|$", text, re.MULTILINE)
+    folders = {name: says for names, says in rows for name in re.findall(r"`([a-z]+)/`", names)}
+    packages = {path.parent.name: path.parent for path in (ROOT / "src/mulaid").glob("*/__init__.py")}
+    assert set(folders) == {*packages, "packs"}
+    named = {name: set(re.findall(r"`([a-z_]+\.py)`", says)) for name, says in folders.items()}
+    there = {name: {path.name for path in packages[name].glob("[a-z]*.py")} for name in packages}
+    assert {name: have ^ named[name] for name, have in there.items() if have != named[name]} == {}
+
+
 def test_decisions_are_numbered_once_and_listed() -> None:
     assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
     index = (ROOT / "docs/adr/README.md").read_text("utf-8")

@@ -321,6 +321,18 @@ def test_who_waits_is_told_from_which_day_what_serves_and_why(town: Town, run: R
     assert f"您的医保{says}才能报销" in one.get("/home").text
 
 
+def test_a_relatives_wait_stands_on_the_relatives_page(town: Town, wang: Citizen, run: Run) -> None:
+    ref, later = _person(town, FATHER, run), months_later(business_date(wall_clock()), 2)
+    path = f"/family/{relative(wang, '爸爸')}"
+    assert "<dt>报销</dt><dd>现在就能报</dd>" in wang.get(path).text
+    town.sql("update enrolment set inpatient_from = %s where person = %s and valid_to is null", later, ref.id)
+    assert f"<dd>现在就能报，住院从 {later.year} 年 {later.month} 月 {later.day} 日起</dd>" in wang.get(path).text
+    town.sql("update enrolment set inpatient_from = null where person = %s", ref.id)
+    town.sql("update enrolment set valid_from = %s where person = %s and valid_to is null", later, ref.id)
+    assert f"<dd>从 {later.year} 年 {later.month} 月 {later.day} 日起</dd>" in wang.get(path).text
+    town.sql("update enrolment set valid_from = '2020-01-01' where person = %s and valid_to is null", ref.id)
+
+
 def test_who_begins_as_a_flexible_worker_waits_for_stays_alone(town: Town, run: Run) -> None:
     one, ref, today = Citizen(town, "林静"), _person(town, "林静", run), business_date(wall_clock())
     later = months_later(today, 3)

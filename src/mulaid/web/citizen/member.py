@@ -8,8 +8,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
+from mulaid.calendar import business_date
 from mulaid.db import Tx
-from mulaid.people import activation, binding
+from mulaid.people import activation, binding, standing
 from mulaid.people import face as checks
 from mulaid.people import family as bonds
 from mulaid.people.application import BOUND, STATES
@@ -60,6 +61,7 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
         bond = who.bond
         pack = bonds.pack_of(tx, library(), visitor.ref)
         way = activation.way(tx, library(), visitor.ref, who.ref)
+        benefits, today = standing.benefits_from(tx, who.ref), business_date(tx.at)
         uses = told_uses(tx, bonds.uses(tx, who.ref, USES, visitor.ref))
         notice = activation.notice(tx, who.ref) if way.next == "face" else None
     relations = sorted({*pack["family_account_relations"], bond.relation})
@@ -89,6 +91,7 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
                 return see_other(address)
             form.refuse(outcome, family_bad_label="label", family_relation_limit="relation", family_relation_fixed="relation")
     told = {"who": who, "form": form, "way": way, "uses": uses, "notice": notice, "done": request.GET.get("done", "")}
+    told |= {"benefits": benefits, "today": today}
     return render(request, "citizen/member.html", told, status=422 if form.errors or form.trouble else 200)
 
 

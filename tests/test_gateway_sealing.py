@@ -639,11 +639,12 @@ def test_a_file_by_its_address(town: City) -> None:
     assert fetched(town, f"file_qury_no={number}").startswith(b"PK")
     for query, code in (
         (f"file_qury_no={number}&fixmedins_code=H2", "files.unknown"),
-        ("fixmedins_code=H1", "interface.missing_field"),
+        ("fixmedins_code=H1", "message.not_posted"),
+        ("fixmedins_code=H1&file_qury_no=", "interface.missing_field"),
         ("file_qury_no=x&fixmedins_code=H1", "refs.unknown"),
         ("file_qury_no=" + "F" + "0" * 26, "auth.refused"),
         ("file_qury_no=x", "auth.refused"),
-        ("", "auth.refused"),
+        ("", "message.not_posted"),
     ):
         assert code in fetched(town, query).decode()
     told_no(town, "9102", {"fsDownloadIn": {"file_qury_no": number}}, "files.unknown", at="H2")

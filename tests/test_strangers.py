@@ -410,7 +410,7 @@ def test_a_file_may_come_in_a_form_and_is_the_same_bytes(served: Served, file: b
     number = answer["output"]["file_qury_no"]
     asked = envelope("9102", {"fsDownloadIn": {"file_qury_no": number, "filename": "d.txt", "fixmedins_code": "plc"}})
     assert exchange(served, json.dumps(asked).encode())[2] == file
-    assert exchange(served, b"", f"/hsa/FileUpload/download/?file_qury_no={number}", method="GET")[2] == file
+    assert exchange(served, b"", f"/hsa/files?file_qury_no={number}", method="GET")[2] == file
     again = exchange(served, body, "/fsi/api/fileupload/upload", headers)
     assert json.loads(again[2])["output"]["file_qury_no"] == number
     other, headers = as_form(message, file + b"x\n", first=first)

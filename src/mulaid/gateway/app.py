@@ -44,7 +44,7 @@ from mulaid.settlement import files, pay
 
 log = logging.getLogger("mulaid.gateway")
 Start = Callable[[str, list[tuple[str, str]]], Any]
-TOKENS, DOWNLOADS = "/auth/oauth/token", "/fileupload/download"
+TOKENS, FETCHED = "/auth/oauth/token", "file_qury_no="
 # Only uploads of files may be large; their number must then stand where a sender writes it, at the head of the message.
 UPLOAD, UPLOAD_SAYS_SO = b'"9101"', 400
 # What may be asked for again: some programs do so by themselves, with the same number, when the status says so.
@@ -178,7 +178,8 @@ class Gateway:
         return sealing.seal_envelope(client, self.seal_key, told, {} if output is None else output, at)
 
     def _read(self, environ: Mapping[str, Any]) -> Request:
-        fetches = environ["REQUEST_METHOD"] == "GET" and str(environ.get("PATH_INFO", "")).rstrip("/").lower().endswith(DOWNLOADS)
+        # Where files are fetched from is an address of its own in some programs; what they ask for says enough.
+        fetches = environ["REQUEST_METHOD"] == "GET" and FETCHED in environ.get("QUERY_STRING", "")
         if environ["REQUEST_METHOD"] != "POST" and not fetches:
             raise Refusal("message.not_posted")
         body = b"" if fetches else _body(environ)

@@ -37,7 +37,7 @@ from mulaid.refusal import Refusal
 from mulaid.web import providers
 from mulaid.web.console import door, told
 from mulaid.web.forms import Form, Yuan, choice, pick, text
-from mulaid.web.reading import Outcome, alone, database, now, reading
+from mulaid.web.reading import Outcome, alone, database, named, now, reading
 from mulaid.web.words import region
 
 CASE_LETTERS = 27
@@ -243,7 +243,7 @@ def find(request: HttpRequest) -> HttpResponse:
 
 def person(request: HttpRequest, number: str) -> HttpResponse:
     """Somebody as a handler sees one, with a button beside everything that a clerk may open a matter about."""
-    ref, purpose = _ref(refs.PERSON, number), _purpose(request)
+    ref, purpose = named(refs.PERSON, number), _purpose(request)
     whom = PersonRef(refs.book_of(ref), ref)
     form: Form = Stop()
     if request.method == "POST" and request.POST.get("do") == "take_over":
@@ -275,7 +275,7 @@ def person(request: HttpRequest, number: str) -> HttpResponse:
 
 def open_matter(request: HttpRequest, number: str, matter: str) -> HttpResponse:
     """A small form for one matter; when it is opened, the case."""
-    who, purpose = _ref(refs.PERSON, number), _purpose(request)
+    who, purpose = named(refs.PERSON, number), _purpose(request)
     whom = PersonRef(refs.book_of(who), who)
     if matter not in counter.MATTERS:
         raise Http404
@@ -307,7 +307,7 @@ def open_matter(request: HttpRequest, number: str, matter: str) -> HttpResponse:
 
 def bind(request: HttpRequest, number: str) -> HttpResponse:
     """A family account asked for at the counter, on papers that lie there."""
-    who, purpose, clerk = _ref(refs.PERSON, number), _purpose(request), request.clerk
+    who, purpose, clerk = named(refs.PERSON, number), _purpose(request), request.clerk
     whom = PersonRef(refs.book_of(who), who)
     form = Bind(request.POST or None, request.FILES or None)
     try:
@@ -359,7 +359,7 @@ def _bind(request: HttpRequest, whom: PersonRef, form: Bind) -> Outcome:
 
 def give(request: HttpRequest, number: str) -> HttpResponse:
     """A giver stands there: first to whom and how far, then the promise on the page, then the word."""
-    who, purpose, clerk = _ref(refs.PERSON, number), _purpose(request), request.clerk
+    who, purpose, clerk = named(refs.PERSON, number), _purpose(request), request.clerk
     giver = PersonRef(refs.book_of(who), who)
     form: Limits = Promise(request.POST) if request.POST.get("do") == "agree" else Give(request.POST or None)
     letter: Letter | None = None
@@ -405,7 +405,7 @@ def _authorise(tx: Tx, giver: PersonRef, form: Promise) -> dict[str, Any]:
 
 def renew(request: HttpRequest, number: str) -> HttpResponse:
     """The member stands here, reads what is agreed to anew, and agrees."""
-    who, purpose = _ref(refs.PERSON, number), _purpose(request)
+    who, purpose = named(refs.PERSON, number), _purpose(request)
     whom, bond = PersonRef(refs.book_of(who), who), _about(request)
     form = Form(request.POST or None)
     if bond is None:
@@ -564,14 +564,7 @@ def _purpose(request: HttpRequest) -> str:
 
 def _about(request: HttpRequest) -> UUID | None:
     given = request.GET.get("about", "")
-    return _ref(refs.SETTLEMENT if given[:1] in "Ss" else refs.RELATION, given) if given else None
-
-
-def _ref(prefix: str, number: str) -> UUID:
-    try:
-        return refs.parse(prefix, number)
-    except Refusal:
-        raise Http404 from None
+    return named(refs.SETTLEMENT if given[:1] in "Ss" else refs.RELATION, given) if given else None
 
 
 def _no(request: HttpRequest, refusal: Refusal) -> HttpResponse:

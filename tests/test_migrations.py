@@ -345,6 +345,7 @@ RUN_BY: dict[tuple[str, str], set[str]] = {
         "overdue",
         "books_overdue",
     },
+    ("worker", "ledger/seal.sql"): set(FILES_OF["ledger/seal.sql"].by_name),
     ("worker", "people/family.sql"): {
         "lapsing",
         "lock_request",
@@ -435,6 +436,8 @@ PROTECTED = {
     "journal": ("update", "delete", "truncate"),
     "entry": ("update", "delete", "truncate"),
     "audit": ("update", "delete", "truncate"),
+    "seal": ("insert", "update", "delete", "truncate"),
+    "sealed": ("insert", "update", "delete", "truncate"),
     "settlement": ("delete", "truncate"),
     "command": ("delete", "truncate"),
     "outbox": ("delete", "truncate"),
@@ -489,8 +492,8 @@ def test_the_gateway_cannot_lower_a_floor(roles: dict[str, psycopg.Connection], 
 
 APPENDS = {"purse", "journal", "entry", "returned"}
 """Premiums on the pages and the worker's monthly credit append to the books; neither changes what is written."""
-OPENS = {("web", "aid"), ("worker", "settlement")}
-"""Authorisations are opened on the pages; the worker writes the refund that two clerks agreed on."""
+OPENS = {("web", "aid"), ("worker", "settlement"), ("worker", "seal"), ("worker", "sealed")}
+"""Authorisations are opened on the pages; the worker writes the refund that two clerks agreed on, and seals."""
 
 
 @pytest.mark.parametrize(
@@ -498,7 +501,19 @@ OPENS = {("web", "aid"), ("worker", "settlement")}
     [
         (process, table, what)
         for process in ("web", "worker")
-        for table in ("purse", "journal", "entry", "settlement", "returned", "insured_year", "aid", "person", "client")
+        for table in (
+            "purse",
+            "journal",
+            "entry",
+            "settlement",
+            "returned",
+            "insured_year",
+            "aid",
+            "person",
+            "client",
+            "seal",
+            "sealed",
+        )
         for what in ("insert", "update", "delete", "truncate")
         if not (what == "insert" and (table in APPENDS or (process, table) in OPENS))
     ],

@@ -188,16 +188,19 @@ def catalogue_load(arguments: argparse.Namespace) -> int:
 
 
 def verify(arguments: argparse.Namespace) -> int:
-    """check that books, statements and decisions agree; exit code 1 when something is wrong"""
+    """check that books, statements, decisions and seals agree; exit code 1 when something is wrong"""
     from mulaid.db import Actor, Database
+    from mulaid.ledger import seal
     from mulaid.proof.verify import faults
     from mulaid.serve import installation
 
     with installation(from_environment(), lambda text: None) as installed:
         db = Database(installed.url, installed.keys, size=2)
+        kept = arguments.anchors or installed.settings.anchors_path
         try:
+            anchors = list(seal.read_back(kept.read_text("utf-8").splitlines())) if kept.exists() else []
             with db.reading(wall_clock(), Actor("verify", "cli")) as tx:
-                found = list(faults(tx))
+                found = list(faults(tx, anchors=anchors))
         finally:
             db.close()
     if arguments.json:
@@ -502,7 +505,11 @@ def _for_everybody(commands: Places) -> None:
     loading = add(lists, "load", catalogue_load)
     loading.add_argument("file", type=Path, metavar="FILE", help="CSV with the columns list,code,name,valid_from,valid_to")
     loading.add_argument("--version", type=date.fromisoformat, metavar="YYYY-MM-DD", help="default: today")
-    add(commands, "verify", verify).add_argument("--json", action="store_true")
+    verifying = add(commands, "verify", verify)
+    verifying.add_argument(
+        "--anchors", type=Path, metavar="FILE", help="anchors kept elsewhere; default: those in the data folder"
+    )
+    verifying.add_argument("--json", action="store_true")
     crediting = add(commands, "credit", credit)
     crediting.add_argument("--month", metavar="YYYY-MM", help="default: the present month")
     crediting.add_argument("--again", action="store_true", help="look once more for who was left out of a month that is done")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import procrastinate
@@ -18,7 +20,7 @@ from mulaid.calendar import Clock, business_date, month_of, months_later, wall_c
 from mulaid.crypto import Keys
 from mulaid.db import Actor, Database, Tx
 from mulaid.gateway.auth import BUCKET_SECONDS
-from mulaid.ledger import statement
+from mulaid.ledger import seal, statement
 from mulaid.money import yuan
 from mulaid.outside.messages import Messages, NotSent, SandboxMessages, Sms, messages_for
 from mulaid.outside.storage import Storage, storage_for
@@ -60,6 +62,16 @@ def build(settings: Settings, keys: Keys) -> procrastinate.App:
     @app.task(name="adopt", queueing_lock="adopt", pass_context=False)
     def adopt_waiting(timestamp: int) -> None:
         adopt(db)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="seal", queueing_lock="seal", pass_context=False)
+    def seal_books(timestamp: int) -> None:
+        seal_everything(db)
+
+    @app.periodic(cron="30 * * * *")
+    @app.task(name="anchor", queueing_lock="anchor", pass_context=False)
+    def anchor_seals(timestamp: int) -> None:
+        anchor(db, settings.anchors_path)
 
     @app.periodic(cron="20 18 * * *")
     @app.task(name="desk", queueing_lock="desk", pass_context=False)
@@ -127,6 +139,33 @@ def credit_everybody(
         left_out.update(came.left_out)
         tell(f"{month:%Y-%m}: book {place} of {len(books)}, {people} people, {yuan(fen)} yuan")
     return Came(0, people, fen, dict(left_out), done=True)
+
+
+def seal_everything(db: Database, *, clock: Clock = wall_clock) -> int:
+    """Seal what has been committed since the last time, book by book; the number of batches."""
+    with db.reading(clock(), BY) as tx:
+        books = seal.books(tx)
+    done = 0
+    for book in books:
+        while came := int(_batch(db, partial(seal.seal, book=book), clock)):
+            done += 1
+            if came < seal.LARGEST:
+                break
+    return done
+
+
+def anchor(db: Database, file: Path, *, clock: Clock = wall_clock) -> int:
+    """Write the newest blocks that are not in the file yet at its end; how many. The file is to be kept on other machines too."""
+    with file.open("a+", encoding="utf-8") as kept:
+        kept.seek(0)
+        known = set(seal.read_back(kept))
+        with db.reading(clock(), BY) as tx:
+            fresh = [head for head in seal.heads(tx) if head not in known]
+        if fresh:
+            kept.write(seal.write_down(fresh, clock()) + "\n")
+            kept.flush()
+            os.fsync(kept.fileno())
+    return len(fresh)
 
 
 def tend_families(db: Database, *, clock: Clock = wall_clock) -> int:

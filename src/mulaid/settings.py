@@ -38,6 +38,11 @@ class Settings:
         return self.data / "keys"
 
     @property
+    def anchors_path(self) -> Path:
+        """The newest sealed blocks, hour by hour: copied to other machines, they tell of a database that was taken back."""
+        return self.data / "anchors.jsonl"
+
+    @property
     def database(self) -> str:
         """The database's address, for a process that starts none itself; SettingTrouble where nothing says it."""
         if not self.database_url:

@@ -117,6 +117,31 @@ create table audit (
     primary key (book, id)
 );
 
+-- Blocks of what was written: `chain` is journal, settlement or audit; root, previous and signature as mulaid.ledger.seal says.
+create table seal (
+    book      integer     not null,
+    chain     text        not null,
+    no        bigint      not null check (no > 0),
+    count     integer     not null check (count > 0),
+    root      bytea       not null,
+    previous  bytea       not null,
+    signature bytea       not null,
+    sealed_at timestamptz not null,
+    primary key (book, chain, no)
+);
+
+-- Which block holds a row, and the row's hash when it was sealed.
+create table sealed (
+    book  integer not null,
+    chain text    not null,
+    id    uuid    not null,
+    block bigint  not null,
+    place integer not null,
+    leaf  bytea   not null,
+    primary key (book, chain, id)
+);
+create unique index sealed_in_block on sealed (book, chain, block, place);
+
 -- Messages that may leave only if the money moved; the worker sends them and takes them out.
 create table outbox (
     book  integer     not null,

@@ -315,3 +315,9 @@ create table credited (
     journal  uuid     not null,
     primary key (book, person, month)
 );
+
+-- Everything that is sealed, row by row.
+create view to_seal as
+    select book, 'journal' as chain, id, row_to_json(journal) as content from journal
+    union all select book, 'settlement', id, row_to_json(settlement) from settlement
+    union all select book, 'audit', id, row_to_json(audit) from audit;

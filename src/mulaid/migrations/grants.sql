@@ -152,3 +152,6 @@ revoke select on mulaid.staff_key, mulaid.staff_session, mulaid.web_session, mul
 revoke select on mulaid.staff_session, mulaid.web_session from mulaid_worker;
 revoke select, insert, update, delete on public.django_session, public.django_migrations from mulaid_worker;
 grant select on public.django_migrations to mulaid_web, mulaid_worker;
+
+-- Seals: only the worker makes them, and nobody changes them.
+grant insert on mulaid.seal, mulaid.sealed to mulaid_worker;

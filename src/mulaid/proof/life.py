@@ -313,6 +313,7 @@ class Life:
         jobs.look_at_relations(self.db, self.packs, clock=clock)
         jobs.return_overdue(self.db, clock=clock)
         jobs.clear_last_month(self.db, clock=clock)
+        jobs.seal_everything(self.db, clock=clock)
         for book in sorted({soul.ref.book for soul in self.souls}):
             self.run(partial(binding.lapse, book=book))
 

@@ -1,13 +1,14 @@
 """The four invariants over a whole database: books sum to zero; no purse below its floor; statement = entries = balance;
-every decision replays to the same fen from the facts and packs it was stored with."""
+every decision replays to the same fen from the facts and packs it was stored with. And what was sealed is as it was."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from uuid import UUID
 
 from mulaid.db import Tx
-from mulaid.ledger import statement
+from mulaid.ledger import seal, statement
+from mulaid.ledger.seal import Anchor
 from mulaid.policy import facts as fact
 from mulaid.policy import premium as premium_law
 from mulaid.policy.facts import Facts
@@ -36,11 +37,11 @@ class Packs:
         return self._read[digest]
 
 
-def faults(tx: Tx, seen: Mapping[int, UUID] = NOTHING_SEEN) -> Iterator[str]:
+def faults(tx: Tx, seen: Mapping[int, UUID] = NOTHING_SEEN, anchors: Iterable[Anchor] = ()) -> Iterator[str]:
     """Everything that is not as it must be, one sentence each.
 
-    Of a book whose decisions were replayed before, up to the one in `seen`, only later ones are replayed; the books, purses and
-    settlements' amounts are looked at in full every time.
+    Of a book whose decisions were replayed before, up to the one in `seen`, only later ones are replayed, and seals are left out;
+    the books, purses and settlements' amounts are looked at in full every time. `anchors` are blocks that must be there.
     """
     yield from statement.faults(tx)
     for book in statement.books(tx):
@@ -48,6 +49,8 @@ def faults(tx: Tx, seen: Mapping[int, UUID] = NOTHING_SEEN) -> Iterator[str]:
             yield f"settlement {row['id']}: its amounts and its journal differ"
     yield from decisions_that_differ(tx, seen)
     yield from premiums_that_differ(tx)
+    if not seen:
+        yield from seal.faults(tx, anchors)
 
 
 def decisions_that_differ(tx: Tx, seen: Mapping[int, UUID] = NOTHING_SEEN) -> Iterator[str]:

@@ -165,6 +165,15 @@ def test_a_promise_is_kept_by_pictures_that_the_desk_looks_at(town: Town, wang: 
     assert upload(wang, picture(91), do="papers", who="me", filing=held[1]).status_code == 422, "none is owed any more"
 
 
+def test_who_promises_papers_and_gives_them_has_given_them(town: Town, wang: Citizen, run: Run) -> None:
+    kind, region = LONG_TERM
+    sent = upload(wang, picture(60), do="file", who="me", kind=kind, region=region, reason="随女儿住", promise="on")
+    assert sent.headers["location"] == "/care?who=me&done=review"
+    assert living(town) == []
+    decides(town, run)
+    assert living(town) == [(kind, region, False, 1)]
+
+
 def test_a_referral_is_filed_on_its_paper(town: Town, wang: Citizen, run: Run) -> None:
     given = {"do": "file", "who": "me", "kind": "referral", "region": "110000", "reason": "转到北京"}
     answer = wang.post("/care", **given, promise="on")

@@ -81,16 +81,15 @@ class Away(forms.Form):
         """One line, as the desk reads it."""
         return " ".join(self.cleaned_data["reason"].split())
 
-    @property
-    def proves(self) -> bool:
-        """Whether papers are to prove it, which the desk looks at first."""
-        return self.cleaned_data["kind"] in NEEDS_PAPERS and not self.cleaned_data["promise"]
+    def proves(self, *, pictures: bool) -> bool:
+        """Whether papers are to prove it, which the desk looks at first. Who promises them and gives them has given them."""
+        return self.cleaned_data["kind"] in NEEDS_PAPERS and (pictures or not self.cleaned_data["promise"])
 
-    def file(self, tx: Tx, who: Relative, visitor: Visitor, about: UUID) -> None:
+    def file(self, tx: Tx, who: Relative, visitor: Visitor, about: UUID, *, proves: bool) -> None:
         """File it at once, or ask the desk to on the papers given for `about`."""
         found = self.cleaned_data
         late = {"care_since": found["since"], "discharged": found["discharged"]}
-        if self.proves:
+        if proves:
             casework.file_care(tx, who.ref, visitor.ref, about, found["kind"], found["region"], found["reason"], **late)
             return
         filings.file(
@@ -187,17 +186,18 @@ def _press(
         return None
     # Pictures are about the filing they prove; one that is yet to be made has a number of its own.
     about = chosen.id if chosen else refs.mint(who.ref.book, now())
-    proves = pressed == "papers" or (pressed == "file" and form.proves)
+    pictures = _pictures(request)
+    proves = pressed == "papers" or (pressed == "file" and form.proves(pictures=bool(pictures)))
     if proves:
         kind = chosen.kind if chosen else form.cleaned_data["kind"]
-        for file in _pictures(request):
+        for file in pictures:
             trouble = keep(visitor, about, REFERRAL if kind == REFERRAL else OTHER, who.ref, file)
             if trouble is not None:
                 return trouble
 
     def work(tx: Tx) -> dict[str, Any]:
         if pressed == "file":
-            form.file(tx, who, visitor, about)
+            form.file(tx, who, visitor, about, proves=proves)
         elif pressed == "papers":
             casework.prove_care(tx, who.ref, visitor.ref, about)
         else:

@@ -349,7 +349,7 @@ def test_care_away_from_home_is_filed_on_any_screen(town: Town, visit: Any, view
 
     page.get_by_role("link", name=re.compile("异地就医")).click()
     page.get_by_role("button", name="提交备案").click()
-    assert page.evaluate("document.activeElement.name") == "kind"
+    page.wait_for_function("document.activeElement.name === 'kind'")
     sound()
     page.locator(".chips label", has_text="长期异地居住").click()
     page.select_option("select[name=region]", "320000")

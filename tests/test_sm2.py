@@ -31,6 +31,18 @@ def test_the_example_of_the_standard() -> None:
 
 
 @needs_sm2
+def test_a_key_whose_first_number_begins_like_the_mark_of_a_point() -> None:
+    private = (11).to_bytes(32, "big")
+    public = sm2.public_of(private)
+    assert public[0] == 4
+    signature = sm2.sign(private, b"one key of 256")
+    assert sm2.verify(public, b"one key of 256", signature)
+    assert sm2.verify(b"\x04" + public, b"one key of 256", signature)
+    assert not sm2.verify(public[1:], b"one key of 256", signature)
+    assert not sm2.verify(b"\x02" + public, b"one key of 256", signature)
+
+
+@needs_sm2
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=300), st.binary(min_size=1, max_size=40), st.binary(min_size=32, max_size=32))
 def test_what_is_signed_verifies_for_its_message_and_signer_only(message: bytes, signer: bytes, seed: bytes) -> None:

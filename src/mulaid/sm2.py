@@ -53,7 +53,7 @@ def sign(private: bytes, message: bytes, signer: bytes = DEFAULT_SIGNER) -> byte
 def verify(public: bytes, message: bytes, signature: bytes, signer: bytes = DEFAULT_SIGNER) -> bool:
     """Whether a signature is this key's for this message and signer. Raises NotAvailable; any odd input is just not true."""
     library = _library()
-    if len(signature) != 64 or len(public.removeprefix(b"\x04")) != 64:
+    if len(signature) != 64:
         return False
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not (0 < r < ORDER and 0 < s < ORDER and (r + s) % ORDER):
@@ -153,8 +153,11 @@ class _Library:
         return int(key)
 
     def read_public(self, public: bytes) -> int:
-        point = b"\x00\x04" + public.removeprefix(b"\x04")
-        return self._read(self._read_public, _der(0x30, _der(0x30, _EC_KEY, _CURVE), _der(0x03, point)))
+        # By its length alone: of 256 keys one has an x that begins with 04 too.
+        marked = public if len(public) == 65 else b"\x04" + public
+        if len(marked) != 65 or marked[0] != 4:
+            raise ValueError("not a public key of this curve")
+        return self._read(self._read_public, _der(0x30, _der(0x30, _EC_KEY, _CURVE), _der(0x03, b"\x00" + marked)))
 
     def read_private(self, private: bytes) -> int:
         if len(private) != 32 or not 0 < int.from_bytes(private, "big") < ORDER - 1:

@@ -26,7 +26,7 @@ Say = Callable[[str], None]
 CITIZEN, CLERK = "王晓燕", "zhao.demo"
 ASKED = ("/try?amount=500&place=L3&accounts=on",)
 MOST_PAGES = 300
-OK, SEE_OTHER, BAD, NOT_ALLOWED = 200, 303, 400, 405
+OK, SEE_OTHER, BAD, NOT_FOUND, NOT_ALLOWED = 200, 303, 400, 404, 405
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,9 @@ class Browser:
         while waiting and len(seen) < MOST_PAGES:
             address = waiting.pop(0)
             answer = self.http.get(address)
-            if answer.status_code >= BAD and answer.status_code != NOT_ALLOWED:
+            # A page that only some regions have is not there for others, and no link leads them to it.
+            absent = answer.status_code == NOT_FOUND and address in begin
+            if answer.status_code >= BAD and answer.status_code != NOT_ALLOWED and not absent:
                 self.broken[address] = answer.status_code
             if answer.status_code != OK:
                 continue

@@ -278,7 +278,7 @@ def test_two_people_decide_a_case(console: Console, seated: Seated) -> None:
     page.get_by_role("button", name="领取").click()
     expect(page.get_by_role("status")).to_contain_text("领取了")
     page.get_by_role("button", name="提交，请同事复核").click()
-    assert page.locator(".err").count() == 2
+    expect(page.locator(".err")).to_have_count(2)
     clean(page)
     page.get_by_label("写给申请人的话").fill(TELL)
     page.get_by_label("理由").select_option(label="核实记账有误")

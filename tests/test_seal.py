@@ -211,6 +211,20 @@ def test_a_large_book_takes_several_blocks(story: City, url: str, monkeypatch: p
     assert wrong(story) == []
 
 
+def test_a_backlog_of_days_is_sealed_whole(story: City, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker was away for a week: later batches must not take the first ones' time for that of what is left."""
+    for _ in range(5):
+        story.now += timedelta(days=2)
+        story.pays("father", [("A", "5.00")])
+    sealed: Callable[..., int] = seal.seal
+    monkeypatch.setattr(seal, "LARGEST", 2)
+    monkeypatch.setattr(seal, "seal", partial(sealed, most=2))
+    seals(story)
+    for table in ("journal", "settlement", "audit"):
+        assert count(url, f"select count(*) from sealed where chain = '{table}'") == count(url, f"select count(*) from {table}")
+    assert wrong(story) == []
+
+
 def test_verify_looks_at_seals_and_anchors(
     story: City, url: str, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,7 +2,7 @@
 
 Whoever changes, removes or backdates what is sealed is found by `faults`, which names the row. Whoever takes the whole database
 back to an older state is found by the anchors: the newest blocks' hashes, written down outside of it. What is younger than the
-last anchor can still be rewritten by somebody who holds both the database and the key file. Source: security.md 7.
+last anchor can still be rewritten by somebody who holds both the database and the key file. See docs/security.md, T30.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SQL = Statements("mulaid.ledger", "seal.sql")
 CHAINS = ("journal", "settlement", "audit")
 LARGEST = 5000
 LATEST = timedelta(days=1)
-"""No transaction stays open so long: what was made before and is in no block after this time never went through the program."""
+"""No transaction stays open so long: what is so much older than the newest sealed row, and in no block, was slipped in."""
 CHANGES = {"refunded_by"}
 """What of a sealed row may change: which refund took a settlement back, which the refund's own row says too."""
 FIRST = UUID(int=0)
@@ -54,7 +54,7 @@ def books(tx: Tx) -> list[int]:
 
 def _seal(tx: Tx, book: int, chain: str, most: int) -> int:
     last = tx.one(SQL.last_seal, book=book, chain=chain)
-    since = _first_id(last["sealed_at"] - LATEST) if last else FIRST
+    since = _too_old(last["newest"]) if last else FIRST
     rows = tx.all(SQL.unsealed, book=book, chain=chain, since=since, most=most)
     if not rows:
         return 0
@@ -94,10 +94,10 @@ def faults(tx: Tx, anchors: Iterable[Anchor] = ()) -> Iterator[str]:
                 known[book, chain, block["no"]] = block_hash(block).hex()
                 yield from _changed(tx, name, block)
                 before = block
-            if before:
-                until = _first_id(before["sealed_at"] - LATEST)
+            if last := tx.one(SQL.last_seal, book=book, chain=chain):
+                until = _too_old(last["newest"])
                 for row in tx.all(SQL.never_sealed, book=book, chain=chain, until=until):
-                    yield f"book {book}, {chain} {row['id']} is older than the last block and was never sealed"
+                    yield f"book {book}, {chain} {row['id']} is older than what is sealed and was never sealed"
     for anchor in anchors:
         if known.get((anchor.book, anchor.chain, anchor.no)) != anchor.hash:
             yield f"book {anchor.book}, {anchor.chain} block {anchor.no} is not the one that was anchored"
@@ -141,9 +141,10 @@ def _key(keys: Keys) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(keys.blind("seal", "platform"))
 
 
-def _first_id(moment: datetime) -> UUID:
-    """Below every id of a moment and after it, above every id before."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
+def _too_old(newest: UUID | None) -> UUID:
+    """The id below which everything must be sealed. By the rows' own time, so that a backlog of days is sealed batch by batch."""
+    moment = (newest.int >> 80) - int(LATEST.total_seconds() * 1000) if newest else 0
+    return UUID(int=max(moment, 0) << 80)
 
 
 def write_down(anchors: Iterable[Anchor], at: datetime) -> str:

@@ -8,8 +8,9 @@ with recursive
 select book from moved where book is not null union select book from acted where book is not null order by book
 
 -- last_seal --
--- The newest block of a chain.
-select * from seal where book = %(book)s and chain = %(chain)s order by no desc limit 1
+-- The newest block of a chain, and the newest row that any of its blocks holds.
+select b.*, (select s.id from sealed s where s.book = %(book)s and s.chain = %(chain)s order by s.id desc limit 1) as newest
+from seal b where b.book = %(book)s and b.chain = %(chain)s order by b.no desc limit 1
 
 -- unsealed --
 -- What is in no block yet, oldest first.

@@ -34,7 +34,7 @@ CARD_LIFE = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A fresh code: shown once, never stored in the clear."""
+    """A fresh code, or the digits of a fresh card: shown once, never stored in the clear."""
 
     digits: str
     expires_at: datetime
@@ -215,14 +215,6 @@ def require_thawed(tx: Tx, presenter: PersonRef) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """A card that was just made: its digits are shown for printing once and kept nowhere."""
-
-    digits: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Living:
     """A card that works now; `own` tells whether the person had it printed, and no relative."""
 
@@ -231,7 +223,7 @@ class Living:
     own: bool
 
 
-def issue_card(tx: Tx, member: PersonRef, presenter: PersonRef, *, sandbox: bool) -> Card:
+def issue_card(tx: Tx, member: PersonRef, presenter: PersonRef, *, sandbox: bool) -> Code:
     """A card for a person, asked for by that person or by somebody bound to show the person's code; the one before it ends.
 
     What was spent by card today counts on. Refuses what family.usable refuses, a credential that is not active or is frozen, a
@@ -261,7 +253,7 @@ def issue_card(tx: Tx, member: PersonRef, presenter: PersonRef, *, sandbox: bool
     if bond is not None:
         family.record_use(tx, member, presenter, bond["id"], "card", "settle")
     audit.write(tx, member.book, "issue_card", member.id, behalf_of=presenter.id)
-    return Card(digits, expires)
+    return Code(digits, expires)
 
 
 def revoke_card(tx: Tx, member: PersonRef, presenter: PersonRef) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
 from mulaid.db import process_url
 
@@ -157,6 +157,12 @@ def visit(browser: Browser) -> Iterator[Any]:
     for one in made:
         one.context.close()
     assert faults == []
+
+
+def follow(target: Locator) -> None:
+    """Press what brings another page, and wait for it: a press alone returns while the old page still stands."""
+    with target.page.expect_navigation():
+        target.click()
 
 
 def squeezed(text: str) -> str:

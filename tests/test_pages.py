@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from browsing import DESK, PHONE, RULES, squeezed
+from browsing import DESK, PHONE, RULES, follow, squeezed
 from mulaid import commands
 from mulaid.calendar import wall_clock
 from mulaid.db import Actor, Database, Tx
@@ -69,7 +69,7 @@ def enter(page: Page, name: str = WANG) -> Page:
     """Sign in as somebody of the city."""
     page.goto("/enter")
     page.locator(".pickers button", has_text=name).first.evaluate("button => { button.closest('details').open = true }")
-    page.locator(".pickers button", has_text=name).first.click()
+    follow(page.locator(".pickers button", has_text=name).first)
     assert page.url.endswith("/home")
     return page
 
@@ -92,20 +92,20 @@ def test_a_newcomer_walks_through_the_whole_story_without_script(town: Town, vis
     """Bind, authorise, show, pay, see whose money: in pressed buttons alone, and in far less than two minutes."""
     begun = time.monotonic()
     page = visit(town, "/", java_script_enabled=False)
-    page.get_by_role("button", name="开始：当一回刘洋").click()
+    follow(page.get_by_role("button", name="开始：当一回刘洋"))
     assert page.input_value("input[name=name]") == "刘秀兰"
-    page.get_by_role("button", name="下一步").click()
+    follow(page.get_by_role("button", name="下一步"))
     page.get_by_label("用演示图片代替").check()
-    page.get_by_role("button", name="我已看完承诺书").click()
-    page.get_by_role("button", name="让 TA 刷脸").click()
+    follow(page.get_by_role("button", name="我已看完承诺书"))
+    follow(page.get_by_role("button", name="让 TA 刷脸"))
     assert page.locator("h1").inner_text() == "开通好了"
     for done in (1, 2):
-        page.get_by_role("link", name="回到故事").click()
+        follow(page.get_by_role("link", name="回到故事"))
         page.locator(".story .was").nth(done - 1).wait_for()
         assert page.locator(".story .was").count() == done
-        page.locator(".story [aria-current] button").click()
+        follow(page.locator(".story [aria-current] button"))
         if done == 1:
-            page.get_by_role("button", name="我已看完，同意授权").click()
+            follow(page.get_by_role("button", name="我已看完，同意授权"))
             assert "授权好了" in page.locator(".done").inner_text()
     assert squeezed(page.locator(".order").inner_text()).startswith("本 先扣妈妈的个人账户 能用 ¥50.00 家 不够再扣我的账户")
     with page.context.expect_page() as opened:
@@ -113,13 +113,13 @@ def test_a_newcomer_walks_through_the_whole_story_without_script(town: Town, vis
     till = opened.value
     till.locator("summary", has_text="其他商品").click()
     till.get_by_label("血糖试纸").fill("2")
-    till.get_by_role("button", name="试算").click()
+    follow(till.get_by_role("button", name="试算"))
     assert squeezed(till.locator(".say").inner_text()) == "自己的账户付 ¥50.00，家人的账户付 ¥128.00，不用付现金。"
-    till.get_by_role("button", name="确认结算").click()
+    follow(till.get_by_role("button", name="确认结算"))
     assert "结算成功" in till.locator(".told .done").inner_text()
-    page.get_by_role("link", name="回到故事").click()
-    page.locator(".story [aria-current] button").click()
-    page.locator(".recent a").first.click()
+    follow(page.get_by_role("link", name="回到故事"))
+    follow(page.locator(".story [aria-current] button"))
+    follow(page.locator(".recent a").first)
     page.locator(".told .pay li").first.wait_for()
     rows = [squeezed(text) for text in page.locator(".told .pay li").all_inner_texts()]
     assert rows[1:3] == ["本 刘** 自己的个人账户 ¥50.00", "家 子女（刘*）的个人账户 ¥128.00"]
@@ -158,14 +158,14 @@ def test_what_is_wrong_gets_the_focus(town: Town, visit: Any) -> None:
     page.get_by_text("父母", exact=True).click()
     page.fill("#id_name", "赵德海")
     page.fill("#id_number", "100000195004040331")
-    page.get_by_role("button", name="下一步").click()
+    follow(page.get_by_role("button", name="下一步"))
     page.wait_for_selector(".errbox")
     assert page.evaluate("document.activeElement.id") == "id_number"
     assert page.locator("#id_number").get_attribute("aria-invalid") == "true"
     described = page.locator("#id_number").get_attribute("aria-describedby") or ""
     assert "对不上" in page.locator(f"#{described.split()[0]}").inner_text()
     assert page.input_value("#id_name") == "赵德海"
-    page.locator(".errbox a").first.click()
+    follow(page.locator(".errbox a").first)
     assert page.evaluate("document.activeElement.id") == "id_number"
     visit.made[-1].expects_status(422)
 
@@ -177,8 +177,7 @@ def test_a_code_renews_itself_and_an_old_one_is_hidden(town: Town, visit: Any) -
     page.evaluate("document.getElementById('qr').dataset.until = new Date(Date.now() - 1000).toISOString()")
     page.wait_for_selector("#qr.old .over:visible")
     assert page.locator(".qr").evaluate("qr => getComputedStyle(qr).visibility") == "hidden"
-    page.get_by_role("link", name="换一个新码").click()
-    page.wait_for_load_state()
+    follow(page.get_by_role("link", name="换一个新码"))
     assert page.locator(".digits").inner_text() != first
     with page.expect_response("**/code/me/fresh*") as renewed:
         page.evaluate("htmx.ajax('GET', '/code/me/fresh', {target: '#ticket', swap: 'outerHTML'})")
@@ -191,7 +190,7 @@ def test_the_back_button_after_leaving_shows_nobodys_page(town: Town, visit: Any
     page = enter(visit(town, ""), "孟凡军")
     page.goto("/aid")
     page.goto("/home")
-    page.get_by_role("button", name="退出登录").click()
+    follow(page.get_by_role("button", name="退出登录"))
     page.go_back()
     page.wait_for_load_state()
     assert "/enter?next=" in page.url or "¥" not in page.locator("main").inner_text()
@@ -246,8 +245,8 @@ def test_axe_finds_nothing_at_the_till(town: Town, visit: Any) -> None:
     till.wait_for_load_state()
     till.evaluate(OPEN)
     till.locator(".goods input").first.fill("1")
-    till.get_by_role("button", name="试算").click()
-    till.get_by_role("button", name="确认结算").click()
+    follow(till.get_by_role("button", name="试算"))
+    follow(till.get_by_role("button", name="确认结算"))
     till.evaluate(OPEN)
     found = Axe().run(till, options={"runOnly": RULES})
     assert found.violations_count == 0, found.generate_report()
@@ -306,10 +305,10 @@ def test_a_card_is_printed_for_a_relative_and_made_worthless(
 ) -> None:
     page = enter(visit(town, "", viewport=viewport, elder=elder))
     page.goto("/family")
-    page.locator("a[href^='/family/R']").first.click()
-    page.get_by_role("link", name="打印就医卡").click()
+    follow(page.locator("a[href^='/family/R']").first)
+    follow(page.get_by_role("link", name="打印就医卡"))
     page.wait_for_url("**/me/card?who=R*")
-    page.get_by_role("button", name=re.compile("打印一张")).click()
+    follow(page.get_by_role("button", name=re.compile("打印一张")))
     page.locator(".papercard .digits span").first.wait_for()
     digits = "".join(page.locator(".papercard .digits span").all_inner_texts())
     assert re.fullmatch("91[0-9]{26}", digits)
@@ -320,11 +319,11 @@ def test_a_card_is_printed_for_a_relative_and_made_worthless(
     assert page.locator(".papercard .qr").is_visible()
     assert page.locator(".noprint").first.is_hidden()
     page.emulate_media(media="screen")
-    page.get_by_role("link", name="返回打印就医卡").click()
+    follow(page.get_by_role("link", name="返回打印就医卡"))
     assert digits[:4] not in page.locator("main").inner_text()
     page.evaluate(OPEN)
     assert Axe().run(page, options={"runOnly": RULES}).violations_count == 0
-    page.get_by_role("button", name="确定作废").click()
+    follow(page.get_by_role("button", name="确定作废"))
     assert "已经作废" in page.locator(".done").inner_text()
     assert "现在没有能用的卡" in page.locator("main").inner_text()
 
@@ -335,7 +334,7 @@ def test_large_type_offers_the_three_things_that_matter_first(town: Town, visit:
     assert [text.split(" ")[0] for text in first][-2:] == ["看花了多少钱", "打电话问人工"]
     assert first[0].startswith("出示")
     assert page.locator(".tiles").count() == 0
-    page.locator(".big a").first.click()
+    follow(page.locator(".big a").first)
     page.wait_for_url("**/code/R*")
 
 
@@ -349,19 +348,19 @@ def test_care_away_from_home_is_filed_on_any_screen(town: Town, visit: Any, view
         assert found.violations_count == 0, found.generate_report()
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
 
-    page.get_by_role("link", name=re.compile("异地就医")).click()
-    page.get_by_role("button", name="提交备案").click()
+    follow(page.get_by_role("link", name=re.compile("异地就医")))
+    follow(page.get_by_role("button", name="提交备案"))
     page.wait_for_function("document.activeElement.name === 'kind'")
     sound()
     page.locator(".chips label", has_text="长期异地居住").click()
     page.select_option("select[name=region]", "320000")
     page.fill("[name=reason]", "去南京女儿家长住，住在玄武区某某街道某某小区十二栋三单元")
     page.locator("[name=promise]").check()
-    page.get_by_role("button", name="提交备案").click()
+    follow(page.get_by_role("button", name="提交备案"))
     assert "备案好了，马上生效" in page.locator(".done").inner_text()
     assert "江苏省（长期异地居住）" in page.locator("main").inner_text()
     sound()
-    page.get_by_role("button", name="确定取消").click()
+    follow(page.get_by_role("button", name="确定取消"))
     assert "已经取消" in page.locator(".done").inner_text()
     sound()
     visit.made[-1].expects_status(422)

@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from psycopg.conninfo import make_conninfo
 
-from browsing import DESK, PHONE, ROOT, RULES, Site, squeezed, web_environment, web_process
+from browsing import DESK, PHONE, ROOT, RULES, Site, follow, squeezed, web_environment, web_process
 from city import City
 from mulaid.db import Database, process_url
 from mulaid.refs import SETTLEMENT, mint, show
@@ -147,10 +147,10 @@ def test_a_refund_is_shown_as_one_and_leads_to_what_it_returned(site: Site, visi
     assert page.locator("h1").inner_text() == "钱退给了谁？"
     assert "一共退回" in page.locator(".sum").inner_text()
     assert "-" not in page.locator(".sum").inner_text()
-    page.get_by_role("link", name="看原来的结算").click()
+    follow(page.get_by_role("link", name="看原来的结算"))
     assert page.url.endswith(site.whose("returned"))
     assert "已经全额退费" in page.locator(".returned").inner_text()
-    page.get_by_role("link", name="看退费").click()
+    follow(page.get_by_role("link", name="看退费"))
     assert page.url.endswith(site.whose("refund"))
 
 
@@ -184,12 +184,12 @@ def test_every_document_named_on_the_page_is_there(site: Site, visit: Any) -> No
 
 def test_larger_type_is_one_tap_away_stays_and_goes_again(site: Site, visit: Any) -> None:
     page = visit(site, site.whose("newest"))
-    page.get_by_role("link", name="长辈版").click()
+    follow(page.get_by_role("link", name="长辈版"))
     assert page.url == site.base + site.whose("newest")
     assert page.locator("html.elder").count() == 1
     page.goto("/")
     assert page.locator("html.elder").count() == 1
-    page.get_by_role("link", name="标准版").click()
+    follow(page.get_by_role("link", name="标准版"))
     assert page.locator("html.elder").count() == 0
 
 
@@ -202,12 +202,12 @@ def test_the_way_back_never_leads_to_another_site(site: Site) -> None:
 
 def test_everything_works_without_script(site: Site, visit: Any) -> None:
     page = visit(site, java_script_enabled=False)
-    page.get_by_role("link", name="长辈版").click()
+    follow(page.get_by_role("link", name="长辈版"))
     page.locator(".told summary").click()
     assert page.locator(".told .steps li").first.is_visible()
-    page.locator(".recent a").first.click()
+    follow(page.locator(".recent a").first)
     assert page.url.endswith(site.whose("refund"))
-    page.get_by_role("link", name="返回首页").click()
+    follow(page.get_by_role("link", name="返回首页"))
     assert page.url == site.base + "/"
 
 
@@ -332,7 +332,7 @@ def test_an_unknown_number_is_told_kindly_with_a_way_on(site: Site, visit: Any) 
     page = visit(site, UNKNOWN)
     visit.made[-1].expects_status(404)
     assert page.locator("h1").inner_text() == "没有这个编号的结算"
-    page.get_by_role("link", name="回首页，看最近的结算").click()
+    follow(page.get_by_role("link", name="回首页，看最近的结算"))
     assert page.url == site.base + "/"
     page.goto("/nothing/here")
     visit.made[-1].expects_status(404)

@@ -361,7 +361,7 @@ def test_a_decision_falls_with_what_it_rested_on(desk: Desk) -> None:
         ("approved", "papers_agree", "", "desk.words_needed"),
         ("approved", "papers_agree", "   ", "desk.words_needed"),
         ("approved", "papers_agree", "长" * 501, "desk.words_needed"),
-        ("approved", "papers_agree", "两\n行", "desk.words_needed"),
+        ("approved", "papers_agree", "铃\x07声", "desk.words_needed"),
         ("approved", "papers_agree", "反\u202e向", "desk.words_needed"),
     ],
 )
@@ -371,6 +371,13 @@ def test_a_verdict_has_a_reason_of_the_list_and_words(desk: Desk, verdict: str, 
     before = snapshot(desk.city)
     refused(code, lambda: desk.as_("zhao", lambda tx: casework.decide(tx, case, 2, verdict, reason, words)))
     assert snapshot(desk.city) == before
+
+
+def test_words_written_in_lines_are_one_paragraph(desk: Desk) -> None:
+    case = opens(desk)
+    desk.takes("zhao", case)
+    desk.as_("zhao", lambda tx: casework.ask_for_papers(tx, case, 2, "  缺出生证明。\r\n\r\n请补一张。 "))
+    assert desk.as_("zhao", lambda tx: casework.history(tx, case))[-1].words == "缺出生证明。 请补一张。"
 
 
 def test_clerks_keep_to_their_region_and_role(desk: Desk) -> None:

@@ -354,11 +354,11 @@ def give_back(tx: Tx, case: UUID, version: int, words: str) -> None:
 
 def ask_for_papers(tx: Tx, case: UUID, version: int, words: str) -> None:
     """The applicant is asked for more and told what; without it the case lapses after the matter's working days."""
-    found = _mine(tx, case, HANDLER, version)
+    found, text = _mine(tx, case, HANDLER, version), _said(words)
     due = after_working_days(business_date(tx.at), found.matter.papers_days)
     _must(tx, found, tx.run(SQL.ask_papers, **_at(found), by=tx.by.name, papers_due_on=due))
-    _event(tx, case, "ask_for_papers", _said(words))
-    say(tx, found.applicant, f"{found.matter.title}：请在 {due.month} 月 {due.day} 日前补充材料。{words}", case)
+    _event(tx, case, "ask_for_papers", text)
+    say(tx, found.applicant, f"{found.matter.title}：请在 {due.month} 月 {due.day} 日前补充材料。{text}", case)
 
 
 def decide(tx: Tx, case: UUID, version: int, verdict: str, reason: str, words: str) -> None:
@@ -366,18 +366,19 @@ def decide(tx: Tx, case: UUID, version: int, verdict: str, reason: str, words: s
     found = _mine(tx, case, HANDLER, version)
     if verdict not in (APPROVED, REFUSED) or reason not in found.matter.reasons[verdict]:
         raise Refusal("desk.bad_reason")
+    text = _said(words)
     done = tx.run(
         SQL.decide_case,
         **_at(found),
         verdict=verdict,
         reason=reason,
-        words=_said(words),
+        words=text,
         basis=_basis(tx, found),
         by=tx.by.name,
         at=tx.at,
     )
     _must(tx, found, done)
-    _event(tx, case, f"decide_{verdict}", words)
+    _event(tx, case, f"decide_{verdict}", text)
 
 
 def check(tx: Tx, case: UUID, version: int) -> None:
@@ -605,7 +606,7 @@ def _basis(tx: Tx, case: Case) -> bytes:
 
 
 def _said(words: str) -> str:
-    text = words.strip()
+    text = " ".join(words.split())  # lines and blanks of a text field: it is read in a message of one paragraph
     if not text or len(text) > LONGEST_WORDS or not text.isprintable():
         raise Refusal("desk.words_needed", most=LONGEST_WORDS)
     return text

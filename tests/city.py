@@ -20,7 +20,7 @@ from mulaid.db import Actor, Database, Tx
 from mulaid.gateway.app import build
 from mulaid.ledger import chart, journal, statement
 from mulaid.money import parse_yuan, yuan
-from mulaid.people import activation, aid, credential, enrolment, family, household, wallet
+from mulaid.people import aid, credential, enrolment, family, household, wallet
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance
 from mulaid.people.identity import make_resident_id
@@ -122,7 +122,7 @@ class City:
             scheme = "390" if base == "resident" else "310"
             enrolment.enrol(tx, ref, Enrolment(scheme, region, base, **more), date(2020, 1, 1))
             if active:
-                activation.activate(tx, ref, ref, "counter", Assurance.SANDBOX)
+                credential.activate(tx, ref, ref, "counter", Assurance.SANDBOX)
             return ref
 
         self.people[name], self.numbers[name] = self.run(work), number

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from city import City
-from mulaid.people import activation, application, binding, consent, enrolment, face, family, renewal
+from mulaid.people import application, binding, consent, credential, enrolment, face, family
 from mulaid.people.binding import Claim
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.face import Assurance, FaceOutcome, FaceRequest, FaceSession, Result
@@ -89,19 +89,23 @@ class Relatives:
     def begins_activation(self, asker: str, member: str) -> FaceRequest:
         """A face check to activate."""
         return self.city.run(
-            lambda tx: activation.begin(tx, self.packs, self[asker], self[member], activation.notice(tx, self[member]).hash)
+            lambda tx: credential.begin_activation(
+                tx, self.packs, self[asker], self[member], credential.face_notice(tx, self[member]).hash
+            )
         )
 
     def activates(self, asker: str, member: str) -> None:
         """The whole activation by face."""
         asked = self.begins_activation(asker, member)
         self.looks(asked, asker)
-        self.city.run(lambda tx: activation.finish(tx, self[asker], self[member], asked.check))
+        self.city.run(lambda tx: credential.activate_by_face(tx, self[asker], self[member], asked.check))
 
     def begins_renewal(self, bond: UUID, asker: str) -> FaceRequest:
         """A face check to give consent anew."""
         member = self.city.run(lambda tx: family.detail(tx, bond, self[asker])).member
-        return self.city.run(lambda tx: renewal.begin_face(tx, self.packs, bond, self[asker], activation.notice(tx, member).hash))
+        return self.city.run(
+            lambda tx: family.begin_renewal(tx, self.packs, bond, self[asker], credential.face_notice(tx, member).hash)
+        )
 
     def looks(self, asked: FaceRequest, asker: str, **outcome: Any) -> Result:
         """The provider takes the check and answers it; a pass of the right person unless said otherwise."""

@@ -11,7 +11,7 @@ import pytest
 
 from city import City
 from mulaid.ledger import chart
-from mulaid.people import activation, credential, family
+from mulaid.people import credential, family
 from mulaid.policy import split
 from mulaid.policy.explain import explain
 from mulaid.refusal import Refusal
@@ -195,7 +195,7 @@ def test_revoked_replaced_expired_frozen_and_orphaned_cards_are_worth_nothing(fa
         buys(city, "father", "10.00", shown)
     fifth = prints(city, "father")
     shown = token(city, fifth)
-    city.run(lambda tx: activation.freeze(tx, father, father, "本人申请"))
+    city.run(lambda tx: credential.freeze(tx, father, father, "本人申请"))
     assert read(city, fifth)["infcode"] != 0
     with pytest.raises(AssertionError):
         buys(city, "father", "10.00", shown)

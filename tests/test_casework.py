@@ -18,7 +18,7 @@ from mulaid import commands, jobs, refs
 from mulaid.agency import casework, evidence, staff
 from mulaid.agency.matters import APPROVED, EFFECTS, REFUSED, after_working_days, matters
 from mulaid.db import Actor, Tx
-from mulaid.people import activation, aid, binding, credential, family, filings, standing
+from mulaid.people import aid, binding, credential, family, filings, standing
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
@@ -781,12 +781,12 @@ def reads(city: City, digits: str) -> str:
 
 def freezes(city: City, who: str, by: str | None = None) -> None:
     side = city.people[by] if by else None
-    city.run(lambda tx: activation.freeze(tx, city.people[who], side, "lost phone"))
+    city.run(lambda tx: credential.freeze(tx, city.people[who], side, "lost phone"))
 
 
 def thaws(city: City, who: str, by: str | None = None) -> None:
     side = city.people[by] if by else None
-    city.run(lambda tx: activation.thaw(tx, city.people[who], side))
+    city.run(lambda tx: credential.thaw(tx, city.people[who], side))
 
 
 def test_a_stolen_phone_shows_nobodys_code(desk: Desk) -> None:

@@ -16,7 +16,7 @@ from city import SHANGHAI, City
 from conftest import Cluster
 from mulaid import commands, jobs, refs
 from mulaid.db import Actor, Database, process_url
-from mulaid.people import activation, application, binding, consent, credential, enrolment, face, family, renewal
+from mulaid.people import application, binding, consent, credential, enrolment, face, family
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance, Result
 from mulaid.people.family import Basis, Limits
@@ -305,7 +305,7 @@ def test_r10_nothing_of_a_child_under_14_is_kept_before_a_guardian_agrees(home: 
     refused_whole(city, "family.guardian_consent_required", lambda: home.agrees(request, "child", reader="father"))
     refused_whole(city, "family.no_request", lambda: home.agrees(request, "husband", reader="father"))
     refused_whole(city, "family.request_moved", lambda: home.begins_unseen(request, "father"))
-    young = lambda tx: activation.activate_young(tx, home.packs, home["father"], home["child"])  # noqa: E731
+    young = lambda tx: credential.activate_young(tx, home.packs, home["father"], home["child"])  # noqa: E731
     refused_whole(city, "credential.not_bound", lambda: city.run(young))
     assert city.run(lambda tx: tx.all("select 1 from face_check")) == []
     assert city.run(lambda tx: tx.all("select 1 from consent where subject = %(c)s", c=home["child"].id)) == []
@@ -808,19 +808,19 @@ def test_x15_activation_is_a_step_of_its_own_and_happens_once(home: Relatives) -
     home.binds("husband", "mother", "spouse")
     refused_whole(city, "credential.not_active", lambda: city.shows_code("mother", "daughter"))
     refused_whole(city, "credential.not_active", lambda: city.shows_code("mother"))
-    way = city.run(lambda tx: activation.way(tx, home.packs, home["daughter"], home["mother"]))
+    way = city.run(lambda tx: credential.way(tx, home.packs, home["daughter"], home["mother"]))
     assert (way.next, way.activated_at) == ("face", None)
     home.activates("daughter", "mother")
     for who in ("daughter", "husband", ""):
         city.shows_code("mother", who)
     refused_whole(city, "credential.active_already", lambda: home.activates("husband", "mother"))
-    way = city.run(lambda tx: activation.way(tx, home.packs, home["mother"], home["mother"]))
+    way = city.run(lambda tx: credential.way(tx, home.packs, home["mother"], home["mother"]))
     assert (way.next, way.activated_at) == ("", city.now)
 
 
 def test_of_two_who_activate_at_once_one_does(home: Relatives) -> None:
     city = home.city
-    works = [lambda: city.run(lambda tx: activation.activate_at_counter(tx, home["child"]))] * 5
+    works = [lambda: city.run(lambda tx: credential.activate_at_counter(tx, home["child"]))] * 5
     assert at_once(works) == [""] + ["credential.active_already"] * 4
 
 
@@ -834,11 +834,11 @@ def test_after_a_failed_face_one_tries_again_and_after_a_day_goes_to_the_counter
     refused_whole(
         city,
         "family.face_check_required",
-        lambda: city.run(lambda tx: activation.finish(tx, home["daughter"], home["mother"], asked.check)),
+        lambda: city.run(lambda tx: credential.activate_by_face(tx, home["daughter"], home["mother"], asked.check)),
     )
 
     def way() -> tuple[str, datetime | None]:
-        found = city.run(lambda tx: activation.way(tx, home.packs, home["daughter"], home["mother"]))
+        found = city.run(lambda tx: credential.way(tx, home.packs, home["daughter"], home["mother"]))
         return found.next, found.retry_until
 
     assert way() == ("face", failed_at + timedelta(hours=24))
@@ -846,7 +846,7 @@ def test_after_a_failed_face_one_tries_again_and_after_a_day_goes_to_the_counter
     assert way()[0] == "face"
     city.now = failed_at + timedelta(hours=24)
     assert way()[0] == "counter"
-    city.run(lambda tx: activation.activate_at_counter(tx, home["mother"]))
+    city.run(lambda tx: credential.activate_at_counter(tx, home["mother"]))
     assert way() == ("", None)
 
 
@@ -857,10 +857,10 @@ def test_a_child_is_activated_by_the_parent_who_agreed(home: Relatives) -> None:
     home.submits(request, "daughter")
     home.agrees(request, "daughter")
     refused_whole(city, "family.no_face_needed", lambda: home.begins_activation("daughter", "child"))
-    young = lambda who: city.run(lambda tx: activation.activate_young(tx, home.packs, home[who], home["child"]))  # noqa: E731
+    young = lambda who: city.run(lambda tx: credential.activate_young(tx, home.packs, home[who], home["child"]))  # noqa: E731
     refused_whole(city, "credential.not_bound", lambda: young("husband"))
     refused_whole(city, "credential.not_bound", lambda: young("child"))
-    assert city.run(lambda tx: activation.way(tx, home.packs, home["daughter"], home["child"])).next == "guardian"
+    assert city.run(lambda tx: credential.way(tx, home.packs, home["daughter"], home["child"])).next == "guardian"
     young("daughter")
     city.shows_code("child", "daughter")
 
@@ -868,19 +868,19 @@ def test_a_child_is_activated_by_the_parent_who_agreed(home: Relatives) -> None:
 def test_a_bond_without_a_guardians_word_activates_no_child(home: Relatives) -> None:
     city = home.city
     city.binds("daughter", "child", "child")
-    work = lambda: city.run(lambda tx: activation.activate_young(tx, home.packs, home["daughter"], home["child"]))  # noqa: E731
+    work = lambda: city.run(lambda tx: credential.activate_young(tx, home.packs, home["daughter"], home["child"]))  # noqa: E731
     refused_whole(city, "family.guardian_consent_required", work)
     city.binds("daughter", "father")
-    grown = lambda: city.run(lambda tx: activation.activate_young(tx, home.packs, home["daughter"], home["father"]))  # noqa: E731
+    grown = lambda: city.run(lambda tx: credential.activate_young(tx, home.packs, home["daughter"], home["father"]))  # noqa: E731
     refused_whole(city, "family.face_check_required", grown)
 
 
 def test_strangers_learn_nothing_of_a_credential(home: Relatives) -> None:
     city = home.city
     for work in (
-        lambda tx: activation.way(tx, home.packs, home["husband"], home["father"]),
-        lambda tx: activation.freeze(tx, home["father"], home["husband"], "x"),
-        lambda tx: activation.finish(tx, home["husband"], home["father"], uuid4()),
+        lambda tx: credential.way(tx, home.packs, home["husband"], home["father"]),
+        lambda tx: credential.freeze(tx, home["father"], home["husband"], "x"),
+        lambda tx: credential.activate_by_face(tx, home["husband"], home["father"], uuid4()),
     ):
         refused_whole(city, "credential.not_bound", lambda work=work: city.run(work))
 
@@ -892,7 +892,7 @@ def test_a_frozen_credential_shows_and_reads_nothing(home: Relatives) -> None:
     token = city.run(lambda tx: credential.decode(tx, digits, "H1", "001", pharmacy=False)).token
     bill = city.uploads(city.visits("father", token=token), [("MINE", "30.00")])
     shown, shown_for = city.shows_code("father"), city.shows_code("father", "daughter")
-    city.run(lambda tx: activation.freeze(tx, home["father"], home["daughter"], "手机丢了"))
+    city.run(lambda tx: credential.freeze(tx, home["father"], home["daughter"], "手机丢了"))
     refused_whole(city, "credential.frozen", lambda: city.shows_code("father"))
     refused_whole(city, "credential.frozen", lambda: city.shows_code("father", "daughter"))
     read = lambda code: city.run(lambda tx: credential.decode(tx, code, "H1", "001", pharmacy=False))  # noqa: E731
@@ -900,10 +900,10 @@ def test_a_frozen_credential_shows_and_reads_nothing(home: Relatives) -> None:
     refused_whole(city, "credential.frozen", lambda: read(shown_for))
     refused_whole(city, "credential.token_expired", lambda: city.run(lambda tx: credential.holder(tx, token, "H1")))
     assert "credential.token_expired" in city.settles(bill)["err_msg"], "what is at the cashier already is not settled either"
-    refused("credential.not_active", lambda: city.run(lambda tx: activation.freeze(tx, home["father"], None, "again")))
-    refused("credential.not_bound", lambda: city.run(lambda tx: activation.thaw(tx, home["father"], home["daughter"])))
-    city.run(lambda tx: activation.thaw(tx, home["father"], home["father"]))
-    refused("credential.not_active", lambda: city.run(lambda tx: activation.thaw(tx, home["father"], None)))
+    refused("credential.not_active", lambda: city.run(lambda tx: credential.freeze(tx, home["father"], None, "again")))
+    refused("credential.not_bound", lambda: city.run(lambda tx: credential.thaw(tx, home["father"], home["daughter"])))
+    city.run(lambda tx: credential.thaw(tx, home["father"], home["father"]))
+    refused("credential.not_active", lambda: city.run(lambda tx: credential.thaw(tx, home["father"], None)))
     city.shows_code("father", "daughter")
 
 
@@ -924,8 +924,8 @@ def growing(city: City) -> tuple[Relatives, UUID]:
 
 
 def renews(home: Relatives, bond: UUID, by: str, check: UUID | None = None) -> None:
-    shown = home.city.run(lambda tx: renewal.letter(tx, home.packs, bond, home[by]))
-    home.city.run(lambda tx: renewal.renew(tx, home.packs, bond, home[by], shown.hash, check))
+    shown = home.city.run(lambda tx: family.renewal_letter(tx, home.packs, bond, home[by]))
+    home.city.run(lambda tx: family.renew(tx, home.packs, bond, home[by], shown.hash, check))
 
 
 def test_consent_is_asked_anew_at_14_and_at_16(growing: tuple[Relatives, UUID]) -> None:
@@ -965,8 +965,8 @@ def test_consent_is_asked_anew_at_14_and_at_16(growing: tuple[Relatives, UUID]) 
 def test_consent_may_be_given_anew_at_a_counter(growing: tuple[Relatives, UUID]) -> None:
     home, bond = growing
     city = home.city
-    shown = city.run(lambda tx: renewal.letter(tx, home.packs, bond, home["boy"])).hash
-    counter = lambda: city.run(lambda tx: renewal.renew_at_counter(tx, home.packs, bond, shown))  # noqa: E731
+    shown = city.run(lambda tx: family.renewal_letter(tx, home.packs, bond, home["boy"])).hash
+    counter = lambda: city.run(lambda tx: family.renew_at_counter(tx, home.packs, bond, shown))  # noqa: E731
     refused_whole(city, "family.not_due", counter)
     city.now = datetime(2028, 5, 1, 8, 0, tzinfo=SHANGHAI)
     counter()
@@ -1058,14 +1058,14 @@ def test_the_pages_role_may_do_all_of_it(home: Relatives, url: str, cluster: Clu
         city.run(lambda tx: family.change(tx, home.packs, bond, home["daughter"], label="爸爸", relation="sibling"))
         city.run(lambda tx: family.allow_reading(tx, bond, home["father"], False))
         city.shows_code("father", "daughter")
-        city.run(lambda tx: activation.freeze(tx, home["father"], home["daughter"], "丢了"))
-        city.run(lambda tx: activation.thaw(tx, home["father"], home["father"]))
+        city.run(lambda tx: credential.freeze(tx, home["father"], home["daughter"], "丢了"))
+        city.run(lambda tx: credential.thaw(tx, home["father"], home["father"]))
         city.run(lambda tx: family.part(tx, home.packs, bond, home["father"]))
         request = asks_by_birth(home, "daughter")
         answers(home, request, "daughter", born_to(home, "daughter"))
         city.run(lambda tx: binding.confirm_birth(tx, home.packs, request, home["daughter"]))
         assert home.shows_face(request, "daughter") == "bound"
-        city.run(lambda tx: activation.activate_young(tx, home.packs, home["daughter"], home["child"]))
+        city.run(lambda tx: credential.activate_young(tx, home.packs, home["daughter"], home["child"]))
         (given,) = city.run(lambda tx: consent.of(tx, home["child"]))
         city.run(lambda tx: family.withdraw_consent(tx, home["child"], home["daughter"], given.id))
     finally:

@@ -18,7 +18,7 @@ from city import BY, City
 from mulaid import commands, refs
 from mulaid.calendar import end_of_day
 from mulaid.db import Tx
-from mulaid.people import activation, aid, credential, enrolment, family
+from mulaid.people import aid, credential, enrolment, family
 from mulaid.people.aid import Terms
 from mulaid.people.credential import Decoded
 from mulaid.people.enrolment import Enrolment, PersonRef
@@ -186,7 +186,7 @@ def _a_days_traces(city: City, url: str) -> tuple[dict[str, bytes], dict[str, st
     city.enrols("daughter", "500.00")
     city.authorises("daughter", "father")
     city.binds("daughter", "father")
-    city.run(lambda tx: activation.activate(tx, city.people["father"], city.people["father"], "counter", Assurance.SANDBOX))
+    city.run(lambda tx: credential.activate(tx, city.people["father"], city.people["father"], "counter", Assurance.SANDBOX))
     digits = city.shows_code("father", "daughter")
     query = {"ecQrCode": digits, "orgId": "H1", "businessType": "01101", "operatorId": "001"}
     token = city.send("1162", {"data": query})

@@ -23,7 +23,7 @@ import pytest
 
 from door import SECRET, Served, contents, registers
 from mulaid.db import Tx
-from mulaid.people import activation, enrolment
+from mulaid.people import credential, enrolment
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance
 
@@ -285,7 +285,7 @@ def test_a_foreigner_by_passport_is_registered_and_pays(served: Served) -> None:
             gender="1",
         )
         enrolment.enrol(tx, ref, Enrolment("310", "420100", "active"), date(2020, 1, 1))
-        activation.activate(tx, ref, ref, "counter", Assurance.SANDBOX)
+        credential.activate(tx, ref, ref, "counter", Assurance.SANDBOX)
         return ref
 
     served.people["smith"] = served.run(enrols)

@@ -24,7 +24,7 @@ from mulaid.ledger import seal, statement
 from mulaid.money import yuan
 from mulaid.outside.messages import Messages, NotSent, SandboxMessages, Sms, messages_for
 from mulaid.outside.storage import Storage, storage_for
-from mulaid.people import binding, endings, phone, renewal, wallet
+from mulaid.people import binding, endings, family, phone, wallet
 from mulaid.policy.pack import Library, library
 from mulaid.refusal import Refusal
 from mulaid.settings import Settings
@@ -173,7 +173,7 @@ def tend_families(db: Database, *, clock: Clock = wall_clock) -> int:
     today = business_date(clock())
     with db.reading(clock(), BY) as tx:
         works = [partial(binding.lapse, book=book) for book in binding.books_lapsing(tx)]
-        works += [partial(renewal.remind, book=book, on=today) for book in renewal.books_to_remind(tx, today)]
+        works += [partial(family.remind, book=book, on=today) for book in family.books_to_remind(tx, today)]
     done = 0
     for work in works:
         while came := int(_batch(db, work, clock)):

@@ -21,11 +21,10 @@ from mulaid.calendar import business_date
 from mulaid.crypto import digest
 from mulaid.db import Actor, Row, Tx
 from mulaid.outside.messages import say
-from mulaid.people import activation, application, binding, family, filings
-from mulaid.people.application import age_of
+from mulaid.people import application, binding, credential, family, filings
 from mulaid.people.consent import Letter
 from mulaid.people.eligibility import COUNTER, shown
-from mulaid.people.enrolment import BUCKETS, PersonRef, enrolled, newest
+from mulaid.people.enrolment import BUCKETS, PersonRef, age_of, enrolled, newest
 from mulaid.people.enrolment import SQL as PEOPLE
 from mulaid.policy.pack import library
 from mulaid.refs import LARGEST_BOOK
@@ -443,14 +442,14 @@ def send_back(tx: Tx, case: UUID, version: int, words: str) -> None:
 def freeze(tx: Tx, person: PersonRef, why: str) -> None:
     """The hotline or the counter stops a credential at once; the person is told. Refuses other regions and one's own family."""
     at_counter(tx, person)
-    activation.freeze(tx, person, None, _said(why))
+    credential.freeze(tx, person, None, _said(why))
     say(tx, person, "您的医保电子凭证已由医保部门停用。不是您要求的，请拨打 12393。", None)
 
 
 def thaw(tx: Tx, person: PersonRef) -> None:
     """The desk lets a credential go that it froze, or that the person cannot let go of; the person is told."""
     at_counter(tx, person)
-    activation.thaw(tx, person, None)
+    credential.thaw(tx, person, None)
     say(tx, person, "您的医保电子凭证已恢复使用。不是您要求的，请拨打 12393。", None)
 
 

@@ -23,7 +23,7 @@ from mulaid.db import Row, Tx
 from mulaid.ledger import chart
 from mulaid.money import Fen
 from mulaid.outside.messages import say
-from mulaid.people import aid, application, binding, endings, enrolment, family, filings, household, renewal
+from mulaid.people import aid, application, binding, endings, enrolment, family, filings, household
 from mulaid.people.aid import Aid
 from mulaid.people.application import Request
 from mulaid.people.binding import Claim
@@ -411,7 +411,7 @@ def renewal_letter(tx: Tx, bond: UUID) -> tuple[Bond, Letter]:
     seen = family.detail(tx, bond, member)
     if seen.consent_due is None or seen.consent_due > business_date(tx.at):
         raise Refusal("family.not_due")
-    return seen, renewal.letter(tx, library(), bond, member)
+    return seen, family.renewal_letter(tx, library(), bond, member)
 
 
 def renew(tx: Tx, bond: UUID, agreed: str) -> None:
@@ -420,7 +420,7 @@ def renew(tx: Tx, bond: UUID, agreed: str) -> None:
     Refuses other roles and regions, the clerk's own family, family.not_bound, family.not_due and consent.text_changed.
     """
     seen, _ = renewal_letter(tx, bond)
-    renewal.renew_at_counter(casework.standing(tx), library(), bond, agreed)
+    family.renew_at_counter(casework.standing(tx), library(), bond, agreed)
     audit.write(tx, seen.member.book, "renew_at_counter", seen.member.id, behalf_of=seen.binder.id)
     say(tx, seen.member, f"您已在窗口重新同意 {seen.shown} 代您出示医保码。不是您办的，请拨打 12393。", bond)
 

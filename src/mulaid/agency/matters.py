@@ -21,7 +21,7 @@ from mulaid.agency.staff import SQL
 from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.ledger import journal
-from mulaid.people import activation, aid, application, binding, endings, family, filings, household
+from mulaid.people import aid, application, binding, credential, endings, family, filings, household
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
@@ -189,7 +189,7 @@ def unbind(tx: Tx, case: Case) -> None:
 
 def activate(tx: Tx, case: Case) -> None:
     """The person's credential comes to life."""
-    activation.activate_at_counter(tx, case.person)
+    credential.activate_at_counter(tx, case.person)
 
 
 def approve_aid(tx: Tx, case: Case) -> None:

@@ -24,7 +24,7 @@ from mulaid.db import Actor, Database, Statements, Tx
 from mulaid.gateway.dialect import profiles
 from mulaid.ledger import chart, journal
 from mulaid.money import Fen, parse_yuan, yuan
-from mulaid.people import activation, aid, enrolment, family, household, wallet
+from mulaid.people import aid, credential, enrolment, family, household, wallet
 from mulaid.people.enrolment import Enrolment, PersonRef, enrolled
 from mulaid.people.face import Assurance
 from mulaid.people.identity import make_resident_id
@@ -353,7 +353,7 @@ def settle_in(tx: Tx, person: Resident) -> PersonRef:
         tx, name=person.name, kind="01", number=person.number, region=region, household=person.household, allow_test_area=True
     )
     enrolment.enrol(tx, ref, person.enrolment, max(person.born, ENROLLED_SINCE))
-    activation.activate(tx, ref, ref, "counter", Assurance.SANDBOX)
+    credential.activate(tx, ref, ref, "counter", Assurance.SANDBOX)
     if person.enrolment.scheme == enrolment.EMPLOYEES:
         credit(tx, ref, region, chart.OWN, person.account)
         if person.current_year:

@@ -11,8 +11,8 @@ from uuid import UUID
 from mulaid import audit, outbox, refs
 from mulaid.calendar import business_date
 from mulaid.db import Row, Tx
-from mulaid.people import enrolment, family, identity, kinship
-from mulaid.people.enrolment import PersonRef
+from mulaid.people import enrolment, family, kinship
+from mulaid.people.enrolment import PersonRef, age_of
 from mulaid.people.family import SQL
 from mulaid.people.kinship import Kinship
 from mulaid.policy.pack import Library, Pack
@@ -161,10 +161,6 @@ def member_of(row: Row) -> PersonRef:
 
 def binder_of(row: Row) -> PersonRef:
     return PersonRef(row["book"], row["binder"])
-
-
-def age_of(tx: Tx, member: PersonRef) -> int:
-    return identity.age_on(enrolment.person(tx, member).born, business_date(tx.at))
 
 
 def grown_age(tx: Tx, library: Library, row: Row) -> int:

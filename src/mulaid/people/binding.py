@@ -35,7 +35,6 @@ from mulaid.people.application import (
     STATES,
     WITHDRAWN,
     Request,
-    age_of,
     binder_of,
     close,
     grown_age,
@@ -52,7 +51,7 @@ from mulaid.people.application import (
     value,
     visible,
 )
-from mulaid.people.enrolment import Person, PersonRef
+from mulaid.people.enrolment import PersonRef, age_of
 from mulaid.people.face import Assurance, FaceRequest, Subject
 from mulaid.people.family import SQL
 from mulaid.people.kinship import BirthQuestion, BirthRecord, Kinship, KinshipQuestion
@@ -593,15 +592,11 @@ def _agreement(tx: Tx, library: Library, row: Row, by: PersonRef | None) -> cons
     age, pack = age_of(tx, member), family.pack_of(tx, library, member)
     grown, child = pack["face_check_min_age_years"], pack["guardian_consent_below_age_years"]
     if age >= grown or by == member:
-        return member_letter(tx, binder_of(row), member)
+        return family.member_letter(tx, binder_of(row), member)
     limit = child if age < child else grown
     return consent.letter(
         "family_guardian", binder=enrolment.person(tx, binder_of(row)).name, member=_called(tx, row), age=str(limit)
     )
-
-
-def member_letter(tx: Tx, binder: PersonRef, member: PersonRef) -> consent.Letter:
-    return consent.letter("family_member", binder=enrolment.person(tx, binder).name, member=enrolment.person(tx, member).shown)
 
 
 def _promise(tx: Tx, row: Row) -> consent.Letter:
@@ -619,15 +614,11 @@ def _subject(tx: Tx, library: Library, row: Row) -> tuple[Subject, PersonRef | N
     """Whose face it has to be, and who that is where we know the person."""
     member = member_of(row)
     if row["route"] != "birth_certificate" or age_of(tx, member) >= grown_age(tx, library, row):
-        return as_subject(enrolment.person(tx, member)), member
+        return Subject.of(tx, member), member
     question = _birth(tx, row)["question"]
     found = tx.one(SQL.document, blind=tx.keys.blind("document", f"{identity.RESIDENT}|{question['mother_number']}"))
     subject = Subject(question["mother_name"], identity.RESIDENT, question["mother_number"])
     return subject, PersonRef(found["book"], found["person"]) if found else None
-
-
-def as_subject(one: Person) -> Subject:
-    return Subject(one.name, one.document_kind, one.number)
 
 
 def _sealed(tx: Tx, request: UUID, kept: Mapping[str, Any]) -> bytes:

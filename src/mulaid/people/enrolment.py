@@ -145,6 +145,11 @@ def person(tx: Tx, ref: PersonRef) -> Person:
     )
 
 
+def age_of(tx: Tx, ref: PersonRef) -> int:
+    """A person's calendar age today."""
+    return identity.age_on(person(tx, ref).born, business_date(tx.at))
+
+
 def enrol(tx: Tx, ref: PersonRef, enrolment: Enrolment, since: date) -> None:
     """From `since` on the person is enrolled so; what was in force ends the day before. Refuses a start before a later one."""
     if tx.one(SQL.lock_person, book=ref.book, id=ref.id) is None:

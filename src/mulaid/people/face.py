@@ -17,7 +17,7 @@ from uuid import UUID
 from mulaid import audit, refs
 from mulaid.crypto import same
 from mulaid.db import Row, Statements, Tx
-from mulaid.people.enrolment import PersonRef
+from mulaid.people.enrolment import PersonRef, person
 from mulaid.refusal import Refusal
 
 SQL = Statements("mulaid.people", "family.sql")
@@ -52,6 +52,12 @@ class Subject:
     name: str = field(repr=False)
     document_kind: str
     number: str = field(repr=False)
+
+    @staticmethod
+    def of(tx: Tx, who: PersonRef) -> Subject:
+        """A registered person's own face."""
+        one = person(tx, who)
+        return Subject(one.name, one.document_kind, one.number)
 
 
 @dataclass(frozen=True, slots=True)

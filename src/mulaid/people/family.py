@@ -1,6 +1,7 @@
 """Family accounts: a binder may show a member's code and read the costs. It moves no money, and ends when either says so.
 
-Here is the bond itself: its limits, who sees and changes what, how it ends. How one comes about is mulaid.people.binding.
+Here is the bond itself: its limits, who sees and changes what, its consent asked anew (at 14 by the young person's own word, at
+16 with the face; until then it stands unused), how it ends. How one comes about is mulaid.people.binding.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from uuid import UUID
 from mulaid import audit, outbox, refs
 from mulaid.calendar import SHANGHAI, business_date
 from mulaid.db import Row, Statements, Tx
-from mulaid.people import consent, enrolment, identity
+from mulaid.people import consent, enrolment, face, identity
 from mulaid.people.enrolment import PersonRef
-from mulaid.people.face import Assurance
+from mulaid.people.face import Assurance, FaceRequest
 from mulaid.policy.pack import Library, Pack
 from mulaid.refusal import Refusal
 
 SQL = Statements("mulaid.people", "family.sql")
+BEFOREHAND = timedelta(days=30)
 BINDER, MEMBER, AGENCY, SYSTEM = "binder", "member", "agency", "system"
 PURPOSES = {"register": "挂号", "buy": "购药", "settle": "结算", "emergency": "应急使用"}
 """What a relative's code is shown for. Emergency use is showing the code like any other, told apart in the record."""
@@ -423,6 +425,90 @@ def next_consent(pack: Pack, born: date, on: date) -> date | None:
     """The birthday on which consent must be asked anew after being given on a day: at 14 and at 16."""
     ages = (pack["guardian_consent_below_age_years"], pack["face_check_min_age_years"])
     return next((day for age in ages if (day := identity.reaches(born, age)) > on), None)
+
+
+def member_letter(tx: Tx, binder: PersonRef, member: PersonRef) -> consent.Letter:
+    """What a member of 14 or older agrees to."""
+    return consent.letter("family_member", binder=enrolment.person(tx, binder).name, member=enrolment.person(tx, member).shown)
+
+
+def renewal_letter(tx: Tx, library: Library, bond: UUID, reader: PersonRef) -> consent.Letter:
+    """What a member agrees to at 14 and at 16, shown to either side."""
+    seen = detail(tx, bond, reader)
+    return member_letter(tx, seen.binder, seen.member)
+
+
+def begin_renewal(tx: Tx, library: Library, bond: UUID, asker: PersonRef, agreed: str) -> FaceRequest:
+    """The member's face check at 16 for a bond that stands, on either side's phone; refuses family.not_due before."""
+    seen = detail(tx, bond, asker)
+    pack = pack_of(tx, library, seen.member)
+    if (
+        seen.ended_at is not None
+        or seen.consent_due is None
+        or enrolment.age_of(tx, seen.member) < pack["face_check_min_age_years"]
+    ):
+        raise Refusal("family.not_due")
+    subject = face.Subject.of(tx, seen.member)
+    notice = consent.letter("face", subject=identity.mask_name(subject.name))
+    consent.give(tx, seen.member, seen.member, consent.SELF, notice, agreed, about=bond)
+    return face.begin(tx, asker, face.RENEW, bond, subject)
+
+
+def renew(tx: Tx, library: Library, bond: UUID, by: PersonRef, agreed: str, check: UUID | None = None) -> None:
+    """Consent given anew: at 14 by the member's own word, from 16 with the member's face check; codes and costs open again.
+
+    Refuses family.not_due, family.face_check_required, the binder's word for the member's, and consent.text_changed.
+    """
+    seen = detail(tx, bond, by)
+    pack, age = pack_of(tx, library, seen.member), enrolment.age_of(tx, seen.member)
+    if seen.ended_at is not None or seen.consent_due is None or age < pack["guardian_consent_below_age_years"]:
+        raise Refusal("family.not_due")
+    assurance = seen.assurance
+    if age >= pack["face_check_min_age_years"]:
+        if check is None:
+            raise Refusal("family.face_check_required")
+        assurance = face.use(tx, by, check, face.RENEW, bond)
+    elif by != seen.member:
+        raise Refusal("family.members_word")
+    _renewed(tx, pack, seen, assurance, agreed)
+
+
+def renew_at_counter(tx: Tx, library: Library, bond: UUID, agreed: str) -> None:
+    """The same for a member who stands at the counter with the ID card: a face check must not be the only way."""
+    row = _bond(tx, bond)
+    if row["ended_at"] is not None:
+        raise Refusal("family.not_bound")
+    member = _member(row)
+    seen, pack = detail(tx, bond, member), pack_of(tx, library, member)
+    if seen.consent_due is None or enrolment.age_of(tx, member) < pack["guardian_consent_below_age_years"]:
+        raise Refusal("family.not_due")
+    _renewed(tx, pack, seen, Assurance.COUNTER_CLERK, agreed)
+
+
+def books_to_remind(tx: Tx, on: date) -> list[int]:
+    """The books in which somebody has to be told."""
+    return [row["book"] for row in tx.all(SQL.books_to_remind, until=on + BEFOREHAND)]
+
+
+def remind(tx: Tx, book: int, on: date, most: int = 100) -> int:
+    """Tell both sides of a book's bonds whose consent is due within thirty days, once for each birthday; the number told."""
+    rows = tx.all(SQL.to_remind, book=book, until=on + BEFOREHAND, most=most)
+    for row in rows:
+        if tx.run(SQL.reminded, book=book, id=row["id"]):
+            shown = enrolment.person(tx, PersonRef(book, row["member"])).shown
+            until = f"{row['consent_due']:%Y-%m-%d}"
+            mine = f"从 {until} 起，家人代您出示医保码要您本人重新同意，请在“谁能出示我的码”里办理。"
+            theirs = f"从 {until} 起，为{shown}出示医保码要 TA 本人重新同意，请从那天起在 TA 的手机上或窗口办理。"
+            outbox.tell(tx, book, row["member"], mine, row["id"])
+            outbox.tell(tx, refs.book_of(row["binder"]), row["binder"], theirs, row["id"])
+    return len(rows)
+
+
+def _renewed(tx: Tx, pack: Pack, seen: Bond, assurance: Assurance, agreed: str) -> None:
+    shown = member_letter(tx, seen.binder, seen.member)
+    consent.give(tx, seen.member, seen.member, consent.SELF, shown, agreed, about=seen.id)
+    due = next_consent(pack, enrolment.person(tx, seen.member).born, business_date(tx.at))
+    tx.run(SQL.renew_bond, book=seen.member.book, id=seen.id, consent_due=due, assurance=assurance)
 
 
 def withdraw_consent(tx: Tx, subject: PersonRef, by: PersonRef, given: UUID) -> None:

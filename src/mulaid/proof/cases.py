@@ -32,7 +32,7 @@ from mulaid.demo.city import Item, Place
 from mulaid.gateway.app import Gateway, build
 from mulaid.ledger import chart, statement
 from mulaid.money import Fen
-from mulaid.people import activation, aid, credential, enrolment, filings, household, identity, wallet
+from mulaid.people import aid, credential, enrolment, filings, household, identity, wallet
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance
 from mulaid.policy.benefit import INPATIENT
@@ -358,7 +358,7 @@ class _Town:
             tx, name=name, kind="01", number=number, region=insured.region, household=household, allow_test_area=True
         )
         enrolment.enrol(tx, ref, insured, since)
-        activation.activate(tx, ref, ref, "counter", Assurance.SANDBOX)
+        credential.activate(tx, ref, ref, "counter", Assurance.SANDBOX)
         return ref, number
 
     def settle(self, case: Case, people: _People, visit: Visit) -> list[str]:

@@ -26,7 +26,7 @@ from mulaid.demo import city
 from mulaid.demo.city import Access, Item, Place
 from mulaid.gateway.app import build
 from mulaid.ledger import statement
-from mulaid.people import activation, aid, binding, enrolment, family, identity
+from mulaid.people import aid, binding, credential, enrolment, family, identity
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance
 from mulaid.people.kinship import INVERSE
@@ -233,7 +233,7 @@ class Life:
         )
         enrolment.enrol(tx, ref, known, max(born, ENROLLED))
         if self.chance.random() < 0.9:
-            activation.activate(tx, ref, ref, "counter", Assurance.SANDBOX)
+            credential.activate(tx, ref, ref, "counter", Assurance.SANDBOX)
         if employee:
             city.credit(tx, ref, region, 1, self.chance.choice((0, 60_00, 800_00, 3_000_00, 9_000_00)))
         soul = Soul(ref, name, number, born, region, base)

@@ -11,7 +11,7 @@ from django.shortcuts import render
 
 from mulaid.db import Tx
 from mulaid.outside.face import SANDBOX_NOTICE, FaceTrouble
-from mulaid.people import activation, binding, renewal
+from mulaid.people import binding, credential, family
 from mulaid.people import face as checks
 from mulaid.people.face import FaceRequest, Result
 from mulaid.policy.pack import library
@@ -77,9 +77,9 @@ def back(request: HttpRequest, check: UUID) -> HttpResponse:
         if purpose == checks.BIND:
             return {"state": binding.prove(tx, library(), bond_of(key), visitor.ref, ref, waiting["agreed"])}
         if purpose == checks.RENEW:
-            renewal.renew(tx, library(), bond_of(key), visitor.ref, waiting["agreed"], ref)
+            family.renew(tx, library(), bond_of(key), visitor.ref, waiting["agreed"], ref)
             return {}
-        activation.finish(tx, visitor.ref, one(tx, visitor, key).ref, ref)
+        credential.activate_by_face(tx, visitor.ref, one(tx, visitor, key).ref, ref)
         return {}
 
     done = once(visitor, f"face:{ref}", work)

@@ -16,7 +16,7 @@ from mulaid.calendar import business_date, stamp
 from mulaid.db import Row, Tx
 from mulaid.ledger import chart, statement
 from mulaid.money import Fen, yuan
-from mulaid.people import activation, aid, binding, consent, enrolment, renewal
+from mulaid.people import aid, binding, consent, credential, enrolment
 from mulaid.people import face as checks
 from mulaid.people import family as bonds
 from mulaid.people.application import OPEN
@@ -62,7 +62,7 @@ def watchers(request: HttpRequest) -> HttpResponse:
             if one.state in OPEN
         ]
         uses = told_uses(tx, bonds.uses(tx, visitor.ref, USES))
-        way = activation.way(tx, library(), visitor.ref, visitor.ref)
+        way = credential.way(tx, library(), visitor.ref, visitor.ref)
     told = {"watchers": found, "asked": asked, "uses": uses, "way": way, "form": form}
     return render(request, "citizen/watchers.html", told, status=422 if form.trouble else 200)
 
@@ -75,22 +75,22 @@ def renew(request: HttpRequest, key: str) -> HttpResponse:
     if pressed == "face":
         told = request.POST.get("notice", "")
         answer = faces.start(
-            request, lambda tx: renewal.begin_face(tx, library(), bond, me, told), purpose=checks.RENEW, key=key, agreed=agreed
+            request, lambda tx: bonds.begin_renewal(tx, library(), bond, me, told), purpose=checks.RENEW, key=key, agreed=agreed
         )
         if isinstance(answer, HttpResponse):
             return answer
         form.trouble = answer
     elif request.method == "POST":
-        acts: dict[str, Callable[[Tx], object]] = {"agree": lambda tx: renewal.renew(tx, library(), bond, me, agreed)}
+        acts: dict[str, Callable[[Tx], object]] = {"agree": lambda tx: bonds.renew(tx, library(), bond, me, agreed)}
         done = _press(request, acts, form, "/me/watchers")
         if done is not None:
             return done
     try:
         with reading(visitor.actor) as tx:
             found = bonds.detail(tx, bond, me)
-            letter = renewal.letter(tx, library(), bond, me)
+            letter = bonds.renewal_letter(tx, library(), bond, me)
             grown = oneself(tx, visitor).age >= bonds.pack_of(tx, library(), me)["face_check_min_age_years"]
-            notice = activation.notice(tx, me) if grown else None
+            notice = credential.face_notice(tx, me) if grown else None
     except Refusal:
         raise Http404 from None
     if found.member != me or found.ended_at is not None:
@@ -112,15 +112,15 @@ def freeze(request: HttpRequest) -> HttpResponse:
         form.trouble = answer
     elif request.method == "POST":
         acts: dict[str, Callable[[Tx], object]] = {
-            "freeze": lambda tx: activation.freeze(tx, visitor.ref, visitor.ref, "本人申请"),
-            "thaw": lambda tx: activation.thaw(tx, visitor.ref, visitor.ref),
+            "freeze": lambda tx: credential.freeze(tx, visitor.ref, visitor.ref, "本人申请"),
+            "thaw": lambda tx: credential.thaw(tx, visitor.ref, visitor.ref),
         }
         pressed = _press(request, acts, form, "/me/freeze")
         if pressed is not None:
             return pressed
     with reading(visitor.actor) as tx:
-        way = activation.way(tx, library(), visitor.ref, visitor.ref)
-        notice = activation.notice(tx, visitor.ref) if way.next == "face" else None
+        way = credential.way(tx, library(), visitor.ref, visitor.ref)
+        notice = credential.face_notice(tx, visitor.ref) if way.next == "face" else None
         who = oneself(tx, visitor)
     told = {"way": way, "form": form, "notice": notice, "who": who}
     return render(request, "citizen/freeze.html", told, status=422 if form.trouble else 200)

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from mulaid import refs
 from mulaid.calendar import business_date
 from mulaid.db import Tx
-from mulaid.people import activation, binding, standing
+from mulaid.people import binding, credential, standing
 from mulaid.people import face as checks
 from mulaid.people import family as bonds
 from mulaid.people.application import BOUND, STATES
@@ -60,10 +60,10 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
             raise Http404
         bond = who.bond
         pack = bonds.pack_of(tx, library(), visitor.ref)
-        way = activation.way(tx, library(), visitor.ref, who.ref)
+        way = credential.way(tx, library(), visitor.ref, who.ref)
         benefits, today = standing.benefits_from(tx, who.ref), business_date(tx.at)
         uses = told_uses(tx, bonds.uses(tx, who.ref, USES, visitor.ref))
-        notice = activation.notice(tx, who.ref) if way.next == "face" else None
+        notice = credential.face_notice(tx, who.ref) if way.next == "face" else None
     relations = sorted({*pack["family_account_relations"], bond.relation})
     pressed = request.POST.get("do", "")
     typed = request.POST if pressed == "name" else None
@@ -72,8 +72,8 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
         "name": lambda tx: bonds.change(
             tx, library(), bond.id, visitor.ref, label=form.cleaned_data["label"].strip(), relation=form.cleaned_data["relation"]
         ),
-        "activate": lambda tx: activation.activate_young(tx, library(), visitor.ref, who.ref),
-        "freeze": lambda tx: activation.freeze(tx, who.ref, visitor.ref, "家人申请"),
+        "activate": lambda tx: credential.activate_young(tx, library(), visitor.ref, who.ref),
+        "freeze": lambda tx: credential.freeze(tx, who.ref, visitor.ref, "家人申请"),
         "part": lambda tx: bonds.part(tx, library(), bond.id, visitor.ref),
     }
     if request.method == "POST" and pressed == "face":
@@ -100,7 +100,7 @@ def begin_activation(request: HttpRequest, who: Relative) -> HttpResponse | Outc
     visitor, agreed = request.visitor, request.POST.get("notice", "")
     return faces.start(
         request,
-        lambda tx: activation.begin(tx, library(), visitor.ref, who.ref, agreed),
+        lambda tx: credential.begin_activation(tx, library(), visitor.ref, who.ref, agreed),
         purpose=checks.ACTIVATE,
         key=who.key,
     )

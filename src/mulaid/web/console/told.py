@@ -17,7 +17,7 @@ from mulaid.money import yuan
 from mulaid.people import aid, application, binding, filings, household
 from mulaid.people.endings import BECAUSE
 from mulaid.people.enrolment import SQL as PEOPLE
-from mulaid.people.enrolment import Enrolment, PersonRef, enrolled, person
+from mulaid.people.enrolment import Enrolment, PersonRef, age_of, enrolled, person
 from mulaid.people.filings import KINDS
 from mulaid.people.identity import age_on, mask_number
 from mulaid.people.kinship import Kinship
@@ -110,9 +110,7 @@ def _binding(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
     yield "当事人是申请人的", RELATIONS[found.relation]
     yield "绑定方式", ROUTES.get(found.route, found.route)
     yield "亲属关系", KIN[found.kinship]
-    if found.member and application.age_of(tx, found.member) < application.grown_age(
-        tx, library(), application.row_of(tx, case.about)
-    ):
+    if found.member and age_of(tx, found.member) < application.grown_age(tx, library(), application.row_of(tx, case.about)):
         yield "监护人或本人同意", "已经同意" if binding.consented(tx, case.about) else "还没有"
     yield "现在", application.STATES[found.state]
 

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from city import City
+from handbook import SETTINGS, Worked, pages, transactions
 from mulaid.db import Database, process_url
 from mulaid.gateway import contract, handlers
 from mulaid.gateway.dialect import profiles
-from mulaid.gateway.handbook import SETTINGS, Worked, pages, transactions
 
 FOLDER = Path(__file__).parent.parent / "docs" / "gateway"
 DAY = "2026-03-02"

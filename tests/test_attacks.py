@@ -194,6 +194,10 @@ OWN = {
     "console_bind",
     "console_give",
     "console_paper",
+    "console_signals",
+    "console_signal",
+    "console_evidence",
+    "console_money",
 }
 """Routes that take nobody's key, take it from the session, or are the clerks' (test_console, test_console_counter)."""
 

@@ -121,7 +121,7 @@ def test_the_search_finds_what_it_looks_for(url: str) -> None:
 )  # fmt: skip
 def test_a_cell_is_never_a_formula(cluster: Any, text: str, cell: str) -> None:
     """T26: names of institutions go into table programs, which run what begins like a formula. An amount stays a number."""
-    from mulaid.web.citizen.costs import _cell
+    from mulaid.web.drawing import _cell
 
     assert _cell(text) == cell
 

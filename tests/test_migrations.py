@@ -277,6 +277,9 @@ RUN_BY: dict[tuple[str, str], set[str]] = {
     },
     ("web", "agency/agency.sql"): DESK_PAGES,
     ("worker", "agency/agency.sql"): DESK_WORKER,
+    ("web", "agency/watch.sql"): words("signals signal_numbers signal look_at seen_settlements shown"),
+    ("worker", "agency/watch.sql"): set(FILES_OF["agency/watch.sql"].by_name)
+    - words("signals signal_numbers look_at seen_settlements shown"),
     ("web", "people/phone.sql"): {
         "use_allowance",
         "sent_since",
@@ -454,6 +457,8 @@ PROTECTED = {
     "exchange_file": ("update", "delete", "truncate"),
     "mobile_order": ("delete", "truncate"),
     "catalogue_listing": ("insert", "update", "delete", "truncate"),
+    "signal": ("insert", "update", "delete", "truncate"),
+    "sighting": ("insert", "update", "delete", "truncate"),
 }
 
 
@@ -548,9 +553,18 @@ def test_no_process_can_change_the_schema_or_become_another(roles: dict[str, psy
 
 
 OTHERS = {
-    "gateway": ("staff_key", "staff_session", "web_session", "phone_code", "paper", "paper_link", "public.django_session"),
+    "gateway": (
+        "staff_key",
+        "staff_session",
+        "web_session",
+        "phone_code",
+        "paper",
+        "paper_link",
+        "public.django_session",
+        "signal",
+    ),
     "worker": ("staff_session", "web_session", "public.django_session"),
-    "web": ("public.procrastinate_jobs",),
+    "web": ("public.procrastinate_jobs", "sighting", "watched"),
 }
 """What a process has no business to read: with it an intruder in one could act as somebody in another."""
 
@@ -578,7 +592,6 @@ def test_only_named_rows_can_be_deleted(owner: psycopg.Connection) -> None:
     }
     assert may["gateway"] == {"fee_line"}
     assert may["web"] <= {"django_session", "enrolment", "phone_code", "family_invited", "paper_link"}, may["web"]
-    assert may["worker"] <= {"enrolment", "exchange_file", "nonce", "outbox", "phone_code", "allowance", "paper_link"}, may[
-        "worker"
-    ]
+    gone = {"enrolment", "exchange_file", "nonce", "outbox", "phone_code", "allowance", "paper_link", "sighting"}
+    assert may["worker"] <= gone, may["worker"]
     assert not any(owner.execute(WRITES, (role, ["TRUNCATE", "TRIGGER", "REFERENCES"])).fetchall() for role in RUNS_AS.values())

@@ -15,7 +15,7 @@ from typing import Any
 import procrastinate
 
 from mulaid import commands
-from mulaid.agency import casework, evidence, staff
+from mulaid.agency import casework, evidence, staff, watch
 from mulaid.calendar import Clock, business_date, month_of, months_later, wall_clock
 from mulaid.crypto import Keys
 from mulaid.db import Actor, Database, Tx
@@ -41,10 +41,7 @@ BATCH_TRIES = 5
 
 
 def build(settings: Settings, keys: Keys) -> procrastinate.App:
-    """The worker's jobs over a database.
-
-    SettingTrouble for outside parties it cannot use, such as a sandbox in production; BadKeyFile for another database's keys.
-    """
+    """The worker's jobs over a database. SettingTrouble for parties it cannot use, BadKeyFile for another database's keys."""
     messages, sms = messages_for(settings.profile, settings.outside, wall_clock)
     db = Database(settings.database, keys, size=2)
     db.require_own_keys()
@@ -84,6 +81,11 @@ def build(settings: Settings, keys: Keys) -> procrastinate.App:
     @app.task(name="sweep", queueing_lock="sweep", pass_context=False)
     def sweep_nonces(timestamp: int) -> None:
         sweep(db)
+
+    @app.periodic(cron="*/10 * * * *")
+    @app.task(name="watch", queueing_lock="watch", pass_context=False)
+    def watch_settlements(timestamp: int) -> None:
+        look_for_misuse(db)
 
     @app.periodic(cron="*/10 * * * *")
     @app.task(name="wallets", queueing_lock="wallets", pass_context=False)
@@ -166,6 +168,28 @@ def anchor(db: Database, file: Path, *, clock: Clock = wall_clock) -> int:
             kept.flush()
             os.fsync(kept.fileno())
     return len(fresh)
+
+
+def look_for_misuse(db: Database, *, clock: Clock = wall_clock) -> int:
+    """Note what was settled, book by book, then let every rule judge what it shows; the signals that came of it."""
+    until = clock() - watch.SETTLED
+    with db.reading(clock(), BY) as tx:
+        unnoted = watch.books_to_note(tx)
+    for book in unnoted:
+        while _batch(db, partial(watch.note, book=book, until=until), clock) == watch.BATCH:
+            pass  # a busy book takes several transactions
+    # Only now: a rule may look at a stretch of time once every book has told what it knows of it.
+    with db.reading(clock(), BY) as tx:
+        books = watch.books_to_judge(tx)
+    made = 0
+    for book in books:
+        for name in watch.rules():
+            done = False
+            while not done:
+                came, done = _batch(db, partial(watch.judge, book=book, until=until, name=name), clock)
+                made += came
+        _batch(db, partial(watch.forget, book=book), clock)
+    return made
 
 
 def tend_families(db: Database, *, clock: Clock = wall_clock) -> int:

@@ -151,3 +151,63 @@ create table paper_link (
     expires_at timestamptz not null,
     used_at    timestamptz
 );
+
+-- Signals of misuse.
+
+-- What the rules of mulaid.agency.watch look at: one row a settlement and whom it concerns, in that subject's own book, taken out as soon
+-- as every rule has looked. role: patient (subject a person), relative (who showed the code or whose account paid; a person or a
+-- household), pharmacy (subject its code). hand: the subject was there, with phone or card; family: another's code or another's account;
+-- paid: from the subject's account; supply: days of medicine by item in hundredths, where the lines said so.
+create table sighting (
+    book        integer     not null,
+    role        text        not null check (role in ('patient', 'relative', 'pharmacy')),
+    settlement  uuid        not null,
+    subject     text        not null,
+    at          timestamptz not null,
+    institution text        not null,
+    region      text        not null,
+    pharmacy    boolean     not null,
+    person      uuid        not null,
+    hand        boolean     not null,
+    family      boolean     not null,
+    paid        bigint      not null,
+    total       bigint      not null,
+    supply      json,
+    primary key (book, role, settlement, subject)
+);
+
+-- How far a book has been watched: what 'noted' made sightings of, and each rule judged, as ids, which sort by time. Whoever works
+-- holds the row; it moves with the work in one transaction.
+create table watched (
+    book  integer not null,
+    what  text    not null,
+    after uuid    not null,
+    primary key (book, what)
+);
+
+-- Something that a clerk should look at; no accusation, and nothing follows from it by itself. In the subject's book; `version` of a
+-- rule is its first day. `looks` counts how often a clerk has said what it is, `note` is sealed.
+create table signal (
+    book        integer     not null,
+    id          uuid        not null,
+    region      text        not null check (region ~ '^[0-9]{6}$'),
+    rule_name   text        not null,
+    version     date        not null,
+    role        text        not null,
+    subject     text        not null,
+    first       uuid        not null,
+    settlements uuid[]      not null check (cardinality(settlements) > 0),
+    begun_at    timestamptz not null,
+    ended_at    timestamptz not null,
+    facts       json        not null,
+    made_at     timestamptz not null,
+    looks       integer     not null default 0,
+    verdict     text        check (verdict in ('harmless', 'follow_up')),
+    note        bytea,
+    looked_by   text,
+    looked_at   timestamptz,
+    primary key (book, id),
+    check ((looks = 0) = (verdict is null) and (verdict is null) = (note is null)
+           and (verdict is null) = (looked_by is null) and (verdict is null) = (looked_at is null))
+);
+create unique index signal_once on signal (book, rule_name, subject, first);

@@ -155,3 +155,11 @@ grant select on public.django_migrations to mulaid_web, mulaid_worker;
 
 -- Seals: only the worker makes them, and nobody changes them.
 grant insert on mulaid.seal, mulaid.sealed to mulaid_worker;
+
+-- Signals of misuse: the worker sees and says, clerks say what came of looking. Nobody takes a signal out.
+grant insert, delete on mulaid.sighting to mulaid_worker;
+grant insert on mulaid.watched, mulaid.signal to mulaid_worker;
+grant update (after) on mulaid.watched to mulaid_worker;
+grant update (looks, verdict, note, looked_by, looked_at) on mulaid.signal to mulaid_web;
+revoke select on mulaid.sighting, mulaid.watched, mulaid.signal from mulaid_gateway;
+revoke select on mulaid.sighting, mulaid.watched from mulaid_web;

@@ -1,13 +1,16 @@
-"""What the server draws: charts as SVG with classes only, so that they follow style sheet, large type and print; papers as PDF.
+"""What the server draws: charts as SVG with classes only, so that they follow style sheet, large type and print;
+papers as PDF, tables as CSV.
 
 Chinese on paper is set in Adobe's standard face, which readers bring along, so none is carried.
 """
 
 from __future__ import annotations
 
+import csv
 import io
+import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from django.core.files.base import ContentFile
@@ -27,6 +30,8 @@ from mulaid.web.words import money
 NAMES = {"pool": "医保基金", "own": "自己的账户", "fam": "家人的账户", "cash": "现金"}
 STEPS = (1, 2, 4, 6, 8, 10)
 FACE = "STSong-Light"
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+AMOUNT = re.compile("-?[0-9]+[.][0-9]{2}")
 WIDTHS = (22 * mm, 52 * mm, 12 * mm, 20 * mm, 22 * mm, 22 * mm, 22 * mm, 18 * mm)
 
 
@@ -111,6 +116,18 @@ def document(
     out = io.BytesIO()
     SimpleDocTemplate(out, pagesize=A4, leftMargin=10 * mm, rightMargin=10 * mm, title=title, author="家人医保").build(story)
     return out.getvalue()
+
+
+def sheet(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows for a table program; the mark at the beginning is what makes it read Chinese as Chinese."""
+    text = io.StringIO()
+    csv.writer(text).writerows([head, *([_cell(value) for value in row] for row in rows)])
+    return "\ufeff" + text.getvalue()
+
+
+def _cell(text: str) -> str:
+    """A cell that a table program reads as text: what begins like a formula and is no amount gets a mark in front."""
+    return f"'{text}" if text[:1] in FORMULA and not AMOUNT.fullmatch(text) else text
 
 
 def sample_picture() -> ContentFile:

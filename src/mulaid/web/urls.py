@@ -24,7 +24,7 @@ from mulaid.web.citizen import (
     trial,
     wallet,
 )
-from mulaid.web.console import cases, counter, door
+from mulaid.web.console import cases, counter, door, signals
 from mulaid.web.console.door import clerk
 from mulaid.web.visitor import anybody, citizen, demonstration, present
 
@@ -98,5 +98,9 @@ urlpatterns = [
     path("console/person/<str:number>/bind", clerk(both(counter.bind), HANDLERS), name="console_bind"),
     path("console/person/<str:number>/give", clerk(both(counter.give), HANDLERS), name="console_give"),
     path("console/person/<str:number>/<str:matter>", clerk(both(counter.open_matter), HANDLERS), name="console_open"),
+    path("console/signals", clerk(require_safe(signals.everything)), name="console_signals"),
+    path("console/signals/<str:number>", clerk(both(signals.one)), name="console_signal"),
+    path("console/signals/<str:number>/evidence.csv", clerk(require_safe(signals.export)), name="console_evidence"),
+    path("console/signals/<str:number>/<str:settlement>", clerk(require_safe(signals.money)), name="console_money"),
     path("console/paper/<str:token>", clerk(require_safe(cases.paper)), name="console_paper"),
 ]

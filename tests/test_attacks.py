@@ -193,6 +193,7 @@ OWN = {
     "console_renew",
     "console_bind",
     "console_give",
+    "console_agree",
     "console_paper",
     "console_signals",
     "console_signal",

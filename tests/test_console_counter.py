@@ -294,12 +294,12 @@ def test_a_family_account_is_asked_for_with_papers_on_the_counter(console: Conso
     finds(page, town, "Elder")
     follow(page.get_by_role("link", name="让家人出示 TA 的医保码"))
     follow(page.get_by_role("button", name="登记"))
-    expect(page.locator(".err")).to_have_count(5)
+    expect(page.locator(".err")).to_have_count(4)
     clean(page)
     page.get_by_label("当事人是申请人的").select_option("parent")
     page.get_by_label("申请人的证件号码").fill(town.numbers["Daughter"])
-    for place, label in enumerate(("身份证", "户口簿，一方的页", "户口簿，另一方的页")):
-        page.get_by_label(label, exact=True).set_input_files(picture(drawn(colour=(200, 30 * place, 8))))
+    for place in range(3):
+        page.locator(f"input[name=paper_{place}]").set_input_files(picture(drawn(colour=(200, 30 * place, 8))))
     follow(page.get_by_role("button", name="登记"))
     expect(page.get_by_role("status")).to_contain_text("登记好了")
     expect(page.locator("main")).to_contain_text("窗口办理")
@@ -369,6 +369,88 @@ def test_a_household_account_is_closed_from_its_heads_page(console: Console, tow
     expect(page.get_by_role("status")).to_contain_text("登记好了")
 
 
+def test_a_family_without_phones_comes_to_a_household_account(console: Console, town: City, seated: Seated) -> None:  # noqa: F811
+    console.desk.hire("lulu.clerk", "320100", "handler")
+    console.desk.hire("mama.clerk", "320000", "checker")
+    town.enrols("Pa", "300.00", region="320100", household="pa")
+    town.enrols("Ma", "5.00", region="320100", household="pa")
+    page = seated("lulu.clerk")
+    finds(page, town, "Pa")
+    clean(page)
+    follow(page.get_by_role("link", name="开通家庭账户"))
+    expect(page.get_by_role("region", name="开通家庭账户申请书")).to_contain_text("南京")
+    clean(page)
+    page.locator("input[name=agreed]").evaluate("e => { e.value = '0'.repeat(64) }")
+    follow(page.get_by_role("button", name="本人在场，已看完并同意"))
+    expect(page.get_by_role("alert")).to_have_count(1)
+    follow(page.get_by_role("link", name="返回这个人"))
+    follow(page.get_by_role("link", name="开通家庭账户"))
+    follow(page.get_by_role("button", name="本人在场，已看完并同意"))
+    expect(page.get_by_role("status")).to_contain_text("家庭账户开通了")
+    clean(page)
+    follow(page.get_by_role("link", name="加入一位家人"))
+    follow(page.get_by_role("button", name="显示承诺"))
+    expect(page.locator(".err")).to_have_count(2)
+    clean(page)
+    page.get_by_label("家人的证件号码").fill(town.numbers["Ma"])
+    page.get_by_label("家人是当事人的").select_option("spouse")
+    follow(page.get_by_role("button", name="显示承诺"))
+    expect(page.get_by_role("region", name="加入家庭成员承诺书")).to_contain_text("配偶")
+    assert town.numbers["Ma"] not in page.locator("form").first.inner_html()
+    clean(page)
+    follow(page.get_by_role("button", name="本人在场，已看完并同意"))
+    expect(page.get_by_role("status")).to_contain_text("办好了")
+    follow(page.get_by_role("link", name="从个人账户转入"))
+    follow(page.get_by_role("button", name="登记"))
+    expect(page.locator(".err")).to_contain_text("请填写金额")
+    page.get_by_label("从个人账户转入").fill("120.5")
+    follow(page.get_by_role("button", name="登记"))
+    expect(page.locator("main")).to_contain_text("120.50 元")
+    clean(page)
+    case = refs.parse(refs.CASE, number_of(page))
+    console.desk.takes("lulu.clerk", case)
+    console.desk.decides("lulu.clerk", case)
+    console.desk.checks("mama.clerk", case)
+    assert jobs.carry_out(town.db) == 1
+    finds(page, town, "Pa")
+    expect(page.locator("main")).to_contain_text("¥120.50")
+    clean(page)
+    follow(page.get_by_role("link", name="请成员退出"))
+    follow(page.get_by_role("button", name="登记"))
+    expect(page.locator(".err")).to_contain_text("请选择退出的成员")
+    page.get_by_text("配偶").last.click()
+    follow(page.get_by_role("button", name="登记"))
+    expect(page.get_by_role("status")).to_contain_text("登记好了")
+    assert town.holds("Pa") == "179.50"
+    town.books_balance()
+
+
+def test_a_quota_is_kept_for_a_mother_far_away(console: Console, town: City, seated: Seated) -> None:  # noqa: F811
+    town.enrols("Saver", "100.00")
+    town.enrols("Faraway", base="resident", region="430100")
+    page = seated("zhao", viewport=PHONE)
+    finds(page, town, "Saver")
+    follow(page.get_by_role("link", name="给外省家人留额度"))
+    follow(page.get_by_role("button", name="显示承诺"))
+    expect(page.locator(".err")).to_have_count(3)
+    clean(page)
+    page.get_by_label("家人的证件号码").fill(town.numbers["Faraway"])
+    page.get_by_label("家人是当事人的").select_option("parent")
+    page.get_by_label("冻结多少").fill("60")
+    follow(page.get_by_role("button", name="显示承诺"))
+    expect(page.get_by_role("region", name="跨省共济额度承诺书")).to_contain_text("60.00元")
+    follow(page.get_by_role("button", name="本人在场，已看完并同意"))
+    expect(page.get_by_role("status")).to_contain_text("额度冻结好了")
+    expect(page.locator("main")).to_contain_text("还剩 ¥60.00")
+    clean(page)
+    follow(page.get_by_role("link", name="终止额度，第 1 条"))
+    expect(page.locator("main")).to_contain_text("60.00 元")
+    follow(page.get_by_role("button", name="登记"))
+    settled(console.desk, number_of(page))
+    finds(page, town, "Saver")
+    expect(page.locator("main")).to_contain_text("没有额度")
+
+
 def test_the_queue_is_filtered_and_counted(console: Console, town: City, seated: Seated) -> None:  # noqa: F811
     town.enrols("Sun", "10.00", active=False)
     case = opens(console.desk, "activation_offline", "Sun")
@@ -426,7 +508,11 @@ def test_nobody_else_finds_or_opens_anything(console: Console, town: City, seate
         f"/console/person/{number}/renew?for=counter&about=R{number[1:]}",
         f"/console/person/{number}/wrong_charge?for=counter&about=x", f"/console/person/{number}/wrong_charge?for=counter",
         f"/console/person/{number}/wrong_charge?for=counter&about={bill}",
-        f"/console/person/{town.people['Far'].number}?for=counter",
+        f"/console/person/{town.people['Far'].number}?for=counter", f"/console/person/{number}/agree/nothing?for=counter",
+        f"/console/person/{number}/agree/household_open", f"/console/person/{number}/agree/household_join?for=counter&about=x",
+        f"/console/person/{town.people['Far'].number}/agree/household_open?for=counter",
+        f"/console/person/{number}/household_fund?for=counter", f"/console/person/{number}/quota_release?for=counter",
+        f"/console/person/{number}/household_leave?for=counter&about=R{number[1:]}",
     ):  # fmt: skip
         assert console.ask(wrong, token)[0] == 404, wrong
     assert console.ask("/console/find", token, method="POST")[0] == 403, "a form without the page's token"
@@ -481,14 +567,16 @@ def test_no_bytes_are_a_failure_of_ours(console: Console, town: City) -> None:  
         "leg_1",
         "paper",
     ]
-    names += ["agreed", "speaker", "receiver", "relation", "quota", "request"]
+    names += ["agreed", "speaker", "receiver", "relation", "quota", "request", "other", "fen", "valid_to", "member"]
     chance = random.Random(7)
     for path in (
         "/console/find", f"/console/person/{number}/remote_filing_review?for=counter",
         f"/console/person/{number}/account_withdrawal?for=counter", f"/console/person/{number}/renew?for=counter&about={bond}",
         f"/console/person/{number}/correction?for=counter&about={credit}", f"/console/case/{case}",
         f"/console/case/{case}/papers", f"/console/person/{number}/give?for=counter",
-        f"/console/person/{number}/bind?for=counter",
+        f"/console/person/{number}/bind?for=counter", f"/console/person/{number}/agree/wallet_quota?for=counter",
+        f"/console/person/{number}/agree/household_add?for=counter", f"/console/person/{number}/agree/household_open?for=counter",
+        f"/console/person/{number}/agree/household_join?for=counter&about={bond}",
     ):  # fmt: skip
         for nasty in NASTY:
             typed: dict[str, Any] = {name: chance.choice(NASTY) for name in names} | {chance.choice(names): nasty}

@@ -16,8 +16,8 @@ from mulaid import jobs, refs
 from mulaid.agency import casework, counter, evidence
 from mulaid.agency.matters import matters
 from mulaid.db import Database, process_url
-from mulaid.people import aid, binding, consent, family, filings, household, standing
-from mulaid.people.enrolment import PersonRef
+from mulaid.people import aid, binding, consent, enrolment, family, filings, household, standing
+from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.policy.pack import library
 from relatives import Relatives, packs_with, refused
 from test_evidence import drawn
@@ -311,7 +311,10 @@ def test_a_matter_is_about_something_of_the_person(desk: Desk) -> None:
         "activation_offline": city.people["Aunt"].id,
         "remote_filing_review": city.people["Aunt"].id,
         "account_withdrawal": city.people["Aunt"].id,
-        "household_close": refs.mint(city.people["Aunt"].book, city.now),
+        **{
+            name: refs.mint(city.people["Aunt"].book, city.now)
+            for name in ("household_close", "household_leave", "household_fund", "quota_release")
+        },
     }
     assert set(theirs) == set(counter.MATTERS)
     city.enrols("Granny", "1.00", base="retired", active=False)
@@ -665,6 +668,45 @@ def test_who_has_no_phone_binds_at_the_counter(desk: Desk, home: Relatives, work
     refused_whole(
         desk, "family.bound_already", lambda: binds(desk, "Grandpa", "Wang", "parent", pictures(desk, "Wang", *OFFLINE))
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ("08", "E1234567"),
+        ("17", "810000199001011230"),
+        ("07", "911124199001011231"),
+        ("04", "R1234567"),
+        ("990201", "X320101001"),
+    ],
+)
+def test_whoever_has_another_document_binds_with_papers_of_its_own(
+    desk: Desk, home: Relatives, worker: Database, kind: str, number: str
+) -> None:
+    """No passport and no permit is in a household register: a paper of identity and one of kinship take its place."""
+    city = desk.city
+    anna = city.run(
+        lambda tx: enrolment.register(
+            tx,
+            name="Anna",
+            kind=kind,
+            number=number,
+            region="420100",
+            household="anna",
+            allow_test_area=True,
+            born=date(1990, 1, 1),
+        )
+    )
+    city.run(lambda tx: enrolment.enrol(tx, anna, Enrolment("390", "420100", "resident"), date(2026, 1, 1)))
+    city.people["Anna"] = anna
+    refused_whole(desk, "family.papers_missing", lambda: binds(desk, "Anna", "Wang", "spouse", pictures(desk, "Wang", *OFFLINE)))
+    kinds = desk.as_("zhao", lambda tx: counter.papers_for(tx, anna, home["Wang"]))
+    assert kinds == ("identity_document", "kinship_proof", "kinship_proof")
+    case = binds(desk, "Anna", "Wang", "spouse", pictures(desk, "Wang", *kinds[:2]))
+    desk.settles(case, "approved", "seen_in_person")
+    assert jobs.carry_out(worker) == 1
+    bond = city.run(lambda tx: family.members(tx, home["Wang"]))[0]
+    assert (bond.member, bond.assurance) == (anna, "counter_clerk")
 
 
 def test_a_binding_at_the_counter_that_cannot_be(desk: Desk, home: Relatives) -> None:

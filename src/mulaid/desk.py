@@ -212,6 +212,13 @@ def person(settings: Settings, given: argparse.Namespace, say: Say) -> int:
             yield f"  家庭共济 {refs.show(refs.RELATION, one.id)}  {side} {shown(tx, other)}  {one.status}"
         if seen.household:
             yield f"  家庭账户 {refs.show(refs.RELATION, seen.household.ref)}  余额 {yuan(seen.household.balance)} 元"
+            for member in seen.household.members:
+                yield f"    成员 {member.shown} {member.person.id}  {yuan(member.part)} 元"
+        for invited in seen.invitations:
+            yield f"  家庭账户邀请 {refs.show(refs.RELATION, invited.id)}"
+        for quota in seen.quotas:
+            pair = f"{shown(tx, quota.giver)} 给 {shown(tx, quota.receiver)}"
+            yield f"  跨省共济额度 {refs.show(refs.RELATION, quota.id)}  {pair}  还剩 {yuan(quota.left)} 元"
         for charge in seen.charges:
             back = {"": "", "refund": "  退费", "refunded": "  已退"}[charge.state]
             what = f"{stamp(charge.at)}  {charge.place}  {yuan(charge.total)} 元{back}"
@@ -399,6 +406,33 @@ def authorise(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     return 0
 
 
+def wish(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """show somebody the letter of a household account or a quota for a relative; with its hash, have it done"""
+    from mulaid import refs
+    from mulaid.agency import counter
+    from mulaid.money import parse_yuan
+
+    about = refs.parse(refs.RELATION, given.invitation) if getattr(given, "invitation", "") else None
+    fen = parse_yuan(given.fen) if getattr(given, "fen", "") else 0
+
+    def work(tx: Tx) -> Any:
+        other = _person(tx, settings, given.relative) if getattr(given, "relative", "") else None
+        asked = counter.Wish(
+            given.what, _person(tx, settings, given.person), other, getattr(given, "relation", ""), fen,
+            getattr(given, "until", None), about,
+        )  # fmt: skip
+        return counter.grant(tx, asked, given.agreed) if given.agreed else counter.letter_for(tx, asked)
+
+    with _acting(settings, given.who) as act:
+        found = act(work)
+    if given.agreed:
+        say(f"办好了：{refs.show(refs.RELATION, found)}")
+        return 0
+    _show_letter(say, found)
+    say(f"本人同意的，请加上：--agreed {found.hash}")
+    return 0
+
+
 def _show_letter(say: Say, letter: Any) -> None:
     for line in (letter.title, "", *letter.body.splitlines(), ""):
         say(line)
@@ -512,6 +546,7 @@ def _counter_commands(cases: Any, bound: Callable[[Any], Callable[..., int]]) ->
     giving.add_argument("--until", type=date.fromisoformat, help="the last day")
     giving.add_argument("--agreed", default="", metavar="HASH", help="the hash of the promise that was read")
     _who(giving)
+    _wishes(cases, bound)
     hearing = _command(cases, "consent", consent, bound)
     hearing.add_argument("case")
     hearing.add_argument("--speaker", required=True, metavar="ID_NUMBER", help="who agrees")
@@ -527,6 +562,32 @@ def _counter_commands(cases: Any, bound: Callable[[Any], Callable[..., int]]) ->
     giving.add_argument("kind", help="what it is, such as id_card, residence_permit, death_certificate")
     giving.add_argument("file", type=Path, help="JPEG or PNG")
     _who(giving)
+
+
+def _wishes(cases: Any, bound: Callable[[Any], Callable[..., int]]) -> None:
+    """What somebody agrees to at the counter about a household account, or a quota for a relative elsewhere."""
+    kinds = {
+        "household-open": ("household_open", ()),
+        "household-add": ("household_add", ("relative", "relation")),
+        "household-join": ("household_join", ("invitation",)),
+        "quota": ("wallet_quota", ("relative", "relation", "fen")),
+    }
+    says = {
+        "relative": "whom it is for, by an ID number or KIND:NUMBER",
+        "relation": "what the relative is to the person, such as parent or child",
+        "invitation": "the one that is accepted, as `desk person` shows it",
+        "fen": "how much of the account is kept, in yuan",
+    }
+    for name, (what, fields) in kinds.items():
+        one = _command(cases, name, wish, bound)
+        one.set_defaults(what=what)
+        one.add_argument("--person", required=True, metavar="ID_NUMBER", help="who stands at the counter")
+        for field in fields:
+            one.add_argument("--yuan" if field == "fen" else f"--{field}", dest=field, required=True, help=says[field])
+        if what == "wallet_quota":
+            one.add_argument("--until", type=date.fromisoformat, help="the last day")
+        one.add_argument("--agreed", default="", metavar="HASH", help="the hash of the letter that was read")
+        _who(one)
 
 
 def _command(place: Any, name: str, work: Any, bound: Callable[[Any], Callable[..., int]]) -> argparse.ArgumentParser:

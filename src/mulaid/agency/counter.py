@@ -21,20 +21,23 @@ from mulaid.agency.staff import SQL, find, require_stranger
 from mulaid.calendar import business_date
 from mulaid.db import Row, Tx
 from mulaid.ledger import chart
-from mulaid.money import Fen
+from mulaid.money import Fen, yuan
 from mulaid.outside.messages import say
-from mulaid.people import aid, application, binding, endings, enrolment, family, filings, household
+from mulaid.people import aid, application, binding, consent, endings, enrolment, family, filings, household, wallet
 from mulaid.people.aid import Aid
 from mulaid.people.application import Request
 from mulaid.people.binding import Claim
 from mulaid.people.consent import Letter
+from mulaid.people.eligibility import shown
 from mulaid.people.enrolment import SQL as PEOPLE
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.family import Bond
 from mulaid.people.filings import Filing
-from mulaid.people.household import Household
+from mulaid.people.household import Household, Invitation
 from mulaid.people.kinship import Kinship
 from mulaid.people.phone import use_allowance
+from mulaid.people.wallet import Quota
+from mulaid.policy.explain import RELATIONS
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
 from mulaid.settlement import pay
@@ -84,6 +87,8 @@ class Seen:
     bookings: Sequence[Booking]
     filings: Sequence[Filing]
     household: Household | None
+    invitations: Sequence[Invitation]
+    quotas: Sequence[Quota]
     requests: Sequence[Request]
     cases: Sequence[Brief]
 
@@ -122,6 +127,8 @@ def look(tx: Tx, person: PersonRef, purpose: str, most: int = 20) -> Seen:
         bookings=[_booking(row) for row in tx.all(SQL.bookings, book=person.book, holder=person.id, most=most)],
         filings=filings.filings(tx, person),
         household=household.of(tx, person),
+        invitations=household.invitations(tx, person),
+        quotas=[*wallet.given(tx, person), *wallet.received(tx, person)],
         requests=_waiting(tx, person),
         cases=casework.open_about(tx, person, region),
     )
@@ -219,8 +226,52 @@ def _ending_aid(tx: Tx, one: _Application) -> UUID:
 
 def _closing(tx: Tx, one: _Application) -> UUID:
     one.only()
+    if _household(tx, one).head != one.person:
+        raise Refusal("desk.not_theirs")
+    return one.thing()
+
+
+def _household(tx: Tx, one: _Application) -> Household:
+    """The household that the application is about, in which the person is."""
     found = household.of(tx, one.person)
-    if found is None or found.ref != one.thing() or found.head != one.person:
+    if found is None or found.ref != one.thing():
+        raise Refusal("desk.not_theirs")
+    return found
+
+
+def _leaving(tx: Tx, one: _Application) -> UUID:
+    """The person leaves; or, where the person is the head, `member` (an id) is taken out."""
+    one.only("member")
+    found, named = _household(tx, one), one.text("member")
+    try:
+        member = person_of(UUID(named)) if named else one.person
+    except ValueError:
+        raise Refusal("desk.bad_detail", what="member") from None
+    if member != one.person and found.head != one.person:
+        raise Refusal("desk.not_theirs")
+    household.may_leave(tx, library(), found, one.person, member)
+    require_stranger(tx, find(tx, tx.by.name), [member])
+    one.detail["member"] = str(member.id)
+    return one.thing()
+
+
+def _funding(tx: Tx, one: _Application) -> UUID:
+    """How much the person moves from the own account into the household's, in fen."""
+    one.only("fen")
+    found, fen = _household(tx, one), one.detail.get("fen")
+    household.may_fund(tx, library(), found, one.person)
+    if type(fen) is not int or not 0 < fen < MOST_FEN:
+        raise Refusal("desk.bad_detail", what="fen")
+    return one.thing()
+
+
+def _ending_quota(tx: Tx, one: _Application) -> UUID:
+    one.only()
+    try:
+        found = wallet.find(tx, one.thing())
+    except Refusal:
+        raise Refusal("desk.not_theirs") from None
+    if found.ended_at is not None or one.person not in (found.giver, found.receiver):
         raise Refusal("desk.not_theirs")
     return one.thing()
 
@@ -322,6 +373,9 @@ MATTERS: dict[str, Callable[[Tx, _Application], UUID]] = {
     "unbind_counter": _unbinding,
     "aid_release_counter": _ending_aid,
     "household_close": _closing,
+    "household_leave": _leaving,
+    "household_fund": _funding,
+    "quota_release": _ending_quota,
     "activation_offline": _activation,
     "remote_filing_review": _remote_care,
     "filing_papers": _owed_papers,
@@ -356,6 +410,12 @@ def bind(tx: Tx, member: PersonRef, binder: PersonRef, relation: str, papers: Pi
         given.setdefault(kind, []).append(paper.id)
     binding.submit(here, library(), request, binder, "", given)
     return casework.adopt_request(tx, request)
+
+
+def papers_for(tx: Tx, member: PersonRef, binder: PersonRef) -> tuple[str, ...]:
+    """The kinds of the papers that lie on the counter when these two are bound: a paper of identity, then two of kinship."""
+    residents = application.residents(tx, member, binder)
+    return ("id_card", *["household_register"] * 2) if residents else ("identity_document", *["kinship_proof"] * 2)
 
 
 def take_over(tx: Tx, request: UUID) -> UUID:
@@ -395,6 +455,135 @@ def authorise(tx: Tx, giver: PersonRef, receiver: PersonRef, relation: str, term
     """
     promise(tx, giver, receiver, relation, terms)
     return aid.offer(casework.standing(tx), library(), giver, receiver, relation, terms, agreed=agreed)
+
+
+# Household accounts and quotas
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person who stands at the counter would have: a word of WISHES.
+
+    `relation`: what `other` is to the person. `invitation`: the one that is accepted. `fen`, `valid_to`: of a quota.
+    """
+
+    what: str
+    person: PersonRef
+    other: PersonRef | None = None
+    relation: str = ""
+    fen: Fen = 0
+    valid_to: date | None = None
+    invitation: UUID | None = None
+
+
+def letter_for(tx: Tx, wish: Wish) -> Letter:
+    """What the person is shown before agreeing; refuses what `grant` refuses, except that there is not money enough.
+
+    Refuses other roles and regions (the person's), the clerk's own family, and who is not alive.
+    """
+    if wish.what not in WISHES:
+        raise Refusal("desk.not_opened_here")
+    people = [one for one in (wish.person, wish.other) if one is not None]
+    casework.at_counter(tx, *people)
+    for one in people:
+        casework.alive(tx, one)
+    return WISHES[wish.what][0](tx, wish)
+
+
+def grant(tx: Tx, wish: Wish, agreed: str) -> UUID:
+    """The person read the letter and agreed: it is done as if on a phone; the id of what came of it. The person is told.
+
+    Which words were agreed to is in the audit trail, by version and hash. Refuses what `letter_for`, people.household and
+    people.wallet refuse, and consent.text_changed.
+    """
+    shown_letter = letter_for(tx, wish)
+    consent.check(shown_letter, agreed)
+    made = WISHES[wish.what][1](casework.standing(tx), wish)
+    audit.write(
+        tx, wish.person.book, "agree_at_counter", made, behalf_of=wish.person.id, purpose=wish.what,
+        detail={"version": shown_letter.version, "hash": shown_letter.hash},
+    )  # fmt: skip
+    say(tx, wish.person, f"您在窗口办理了《{shown_letter.title}》。不是您办的，请拨打 12393。", made)
+    return made
+
+
+def _open_letter(tx: Tx, wish: Wish) -> Letter:
+    region = household.may_open(tx, library(), wish.person)
+    return consent.letter(wish.what, person=shown(tx, wish.person), region=library().name(region))
+
+
+def _open_household(tx: Tx, wish: Wish) -> UUID:
+    return household.open_household(tx, library(), wish.person)
+
+
+def _relative(wish: Wish) -> PersonRef:
+    if wish.other is None or wish.relation not in RELATIONS:
+        raise Refusal("desk.bad_detail", what="relation")
+    return wish.other
+
+
+def _own_household(tx: Tx, head: PersonRef) -> Household:
+    found = household.of(tx, head)
+    if found is None or found.head != head:
+        raise Refusal("household.unknown")
+    return found
+
+
+def _add_letter(tx: Tx, wish: Wish) -> Letter:
+    other = _relative(wish)
+    _own_household(tx, wish.person)
+    household.may_join(tx, library(), wish.person, other, wish.relation)
+    words = {"person": shown(tx, wish.person), "relation": RELATIONS[wish.relation], "other": shown(tx, other)}
+    return consent.letter(wish.what, **words)
+
+
+def _add_member(tx: Tx, wish: Wish) -> UUID:
+    """The membership; or the invitation, where the relative has to say yes: on the phone, or at the counter like this."""
+    found, other = _own_household(tx, wish.person), _relative(wish)
+    says_yes = library().in_force(found.region, business_date(tx.at))["mutual_aid_acceptance"]
+    do = household.invite if says_yes else household.add_member
+    return do(tx, library(), found.ref, wish.person, other, wish.relation)
+
+
+def _invited(tx: Tx, wish: Wish) -> Invitation:
+    mine = household.invitations(tx, wish.person)
+    found = next((one for one in mine if one.id == wish.invitation), None)
+    if found is None:
+        raise Refusal("household.not_invited")
+    return found
+
+
+def _join_letter(tx: Tx, wish: Wish) -> Letter:
+    asked = _invited(tx, wish)
+    head = household.find(tx, asked.household).head
+    household.may_join(tx, library(), head, wish.person, asked.relation)
+    words = {"person": shown(tx, wish.person), "relation": RELATIONS[asked.relation], "other": shown(tx, head)}
+    return consent.letter(wish.what, **words)
+
+
+def _join(tx: Tx, wish: Wish) -> UUID:
+    return household.join(tx, library(), _invited(tx, wish).id, wish.person)
+
+
+def _quota_letter(tx: Tx, wish: Wish) -> Letter:
+    other = _relative(wish)
+    wallet.may_freeze(tx, library(), wish.person, other, wish.relation, wish.fen, wish.valid_to)
+    until = f"有效期至 {wish.valid_to.isoformat()}" if wish.valid_to else "不设期限"
+    words = {"person": shown(tx, wish.person), "relation": RELATIONS[wish.relation], "other": shown(tx, other)}
+    return consent.letter(wish.what, **words, fen=yuan(wish.fen), until=until)
+
+
+def _freeze_quota(tx: Tx, wish: Wish) -> UUID:
+    return wallet.freeze(tx, library(), wish.person, _relative(wish), wish.relation, wish.fen, valid_to=wish.valid_to)
+
+
+WISHES: dict[str, tuple[Callable[[Tx, Wish], Letter], Callable[[Tx, Wish], UUID]]] = {
+    "household_open": (_open_letter, _open_household),
+    "household_add": (_add_letter, _add_member),
+    "household_join": (_join_letter, _join),
+    "wallet_quota": (_quota_letter, _freeze_quota),
+}
+"""What somebody has at the counter by agreeing to a letter, as on a phone: nothing of it moves money. What does is a matter."""
 
 
 # Consent that is due anew

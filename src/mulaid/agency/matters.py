@@ -21,7 +21,7 @@ from mulaid.agency.staff import SQL
 from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.ledger import journal
-from mulaid.people import aid, application, binding, credential, endings, family, filings, household
+from mulaid.people import aid, application, binding, credential, endings, family, filings, household, wallet
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
@@ -86,8 +86,8 @@ class Case:
     @property
     def parties(self) -> list[PersonRef]:
         """Everybody whose affair it is: whose family may not decide it."""
-        heirs = [UUID(heir) for heir in self.detail.get("heirs", {})]
-        return [self.person, self.applicant, *(PersonRef(refs.book_of(heir), heir) for heir in heirs)]
+        others = [*self.detail.get("heirs", {}), *([self.detail["member"]] if "member" in self.detail else [])]
+        return [self.person, self.applicant, *(person_of(UUID(other)) for other in others)]
 
     @property
     def number(self) -> str:
@@ -217,6 +217,25 @@ def close_household(tx: Tx, case: Case) -> None:
     household.close(tx, library(), case.about, case.person)
 
 
+def leave_household(tx: Tx, case: Case) -> None:
+    """The person leaves the household, or its head takes a member out; the member's part goes back."""
+    member = person_of(UUID(case.detail["member"]))
+    if member == case.person:
+        household.leave(tx, library(), case.about, member)
+    else:
+        household.remove_member(tx, library(), case.about, case.person, member)
+
+
+def fund_household(tx: Tx, case: Case) -> None:
+    """Money goes from the person's own account into the household's."""
+    household.transfer(tx, library(), case.about, case.person, int(case.detail["fen"]))
+
+
+def end_quota(tx: Tx, case: Case) -> None:
+    """The quota ends, and what was not used is the giver's again."""
+    wallet.stop(tx, case.about, case.person)
+
+
 def end_disputed(tx: Tx, case: Case) -> None:
     """The disputed family account ends; nobody had asked for it."""
     family.part_at_counter(tx, case.about, "dispute")
@@ -286,6 +305,9 @@ EFFECTS: dict[str, Effect] = {
     "aid_review": Effect(approve_aid, not_aid, tells=True),
     "aid_release_counter": Effect(end_aid),
     "household_close": Effect(close_household),
+    "household_leave": Effect(leave_household),
+    "household_fund": Effect(fund_household),
+    "quota_release": Effect(end_quota),
     "activation_offline": Effect(activate),
     "dispute_not_me": Effect(end_disputed, resume_disputed),
     "remote_filing_review": Effect(file_care),

@@ -11,7 +11,7 @@ from uuid import UUID
 from mulaid import audit, outbox, refs
 from mulaid.calendar import business_date
 from mulaid.db import Row, Tx
-from mulaid.people import enrolment, family, kinship
+from mulaid.people import enrolment, family, identity, kinship
 from mulaid.people.enrolment import PersonRef, age_of
 from mulaid.people.family import SQL
 from mulaid.people.kinship import Kinship
@@ -21,6 +21,7 @@ from mulaid.refusal import Refusal
 ASKED, FOUND, PAPERS, CONSENT, FACE, REVIEW = "asked", "found", "papers", "consent", "face", "review"
 BOUND, REFUSED, LAPSED, WITHDRAWN = "bound", "refused", "lapsed", "withdrawn"
 OPEN = (ASKED, FOUND, PAPERS, CONSENT, FACE, REVIEW)
+OFFLINE = "offline"
 PAGES = {"household_register": 2}
 """Pictures a paper has at least: of the household register the page of either person."""
 PAPER_NAMES = {
@@ -77,7 +78,15 @@ def required(tx: Tx, library: Library, row: Row) -> Mapping[str, int]:
     """The papers of a route, with the pictures each has at least; the promise is made here and needs none."""
     by_route = value(family.pack_of(tx, library, binder_of(row)), row["limits"], "family_account_required_documents")
     named = by_route.get(row["route"], ())
+    if row["route"] == OFFLINE and not residents(tx, member_of(row), binder_of(row)):
+        # A passport or a permit is in no household register: the papers of other documents, without a promise made elsewhere.
+        named = [paper for paper in by_route.get("other_document", ()) if paper != "promise_letter"]
     return {paper: PAGES.get(paper, 1) for paper in sorted(named)}
+
+
+def residents(tx: Tx, *people: PersonRef) -> bool:
+    """Whether all of them are known by a resident ID card, which comes with a page of a household register."""
+    return all(enrolment.person(tx, one).document_kind == identity.RESIDENT for one in people)
 
 
 def missing(tx: Tx, row: Row, required: Mapping[str, int]) -> dict[str, int]:

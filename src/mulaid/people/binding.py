@@ -27,6 +27,7 @@ from mulaid.people.application import (
     FACE,
     FOUND,
     LAPSED,
+    OFFLINE,
     OPEN,
     PAPER_NAMES,
     PAPERS,
@@ -427,8 +428,8 @@ def _advance(tx: Tx, library: Library, row: Row) -> str:
     why = _doubt(pack, row, age < grown)
     if missing(tx, row, required(tx, library, row)):
         state = PAPERS
-    elif row["route"] == "offline":
-        state, why = REVIEW, "offline"
+    elif row["route"] == OFFLINE:
+        state, why = REVIEW, OFFLINE
     elif age < grown and not birth and not _consented(tx, row):
         state = CONSENT
     elif (age >= grown or birth) and row["face"] is None:
@@ -492,8 +493,8 @@ def _insured(tx: Tx, library: Library, ref: PersonRef) -> Pack:
 
 
 def _matched(tx: Tx, claim: Claim, allow_test_area: bool) -> PersonRef:
-    """The person who has this paper, if the name and what else was typed agree."""
-    if (claim.document_kind == identity.RESIDENT) == (claim.route == "other_document"):
+    """The person who has this paper, if the name and what else was typed agree. At a counter any paper will do: it lies there."""
+    if claim.route != OFFLINE and (claim.document_kind == identity.RESIDENT) == (claim.route == "other_document"):
         raise Refusal("family.paper_of_other_route")
     name = identity.check_name(claim.name)
     try:

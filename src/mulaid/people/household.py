@@ -70,21 +70,29 @@ def open_household(tx: Tx, library: Library, head: PersonRef) -> UUID:
 
     Refuses a head who may not give (aid.*), a region whose mutual aid is not done this way, and somebody who is in a household.
     """
-    on = business_date(tx.at)
-    enrolment = enrolment_of(tx, head, on)
-    pack = library.in_force(enrolment.region, on)
-    if pack["mutual_aid_mode"] != "pool":
-        raise Refusal("household.not_here", region=pack.name)
-    _may_fund(pack, enrolment.base, enrolment.status, enrolment.staff_group)
+    on, region = business_date(tx.at), may_open(tx, library, head)
     hold(tx, head)
     ref = refs.mint(head.book, tx.at)
-    if not tx.run(SQL.add_household, book=head.book, id=ref, head=head.id, region=enrolment.region, on=on):
+    if not tx.run(SQL.add_household, book=head.book, id=ref, head=head.id, region=region, on=on):
         raise Refusal("household.in_another")
     _seat(tx, ref, head, SELF, on)
     open_purse(tx, head.book, ref, chart.HOUSEHOLD)
     audit.write(tx, head.book, "open_household", ref, behalf_of=head.id)
     outbox.tell(tx, head.book, head.id, "您的家庭账户已开通。", ref)
     return ref
+
+
+def may_open(tx: Tx, library: Library, head: PersonRef) -> str:
+    """The region of a household that this head could open today; refuses what `open_household` refuses."""
+    on = business_date(tx.at)
+    enrolment = enrolment_of(tx, head, on)
+    pack = library.in_force(enrolment.region, on)
+    if pack["mutual_aid_mode"] != "pool":
+        raise Refusal("household.not_here", region=pack.name)
+    _may_fund(pack, enrolment.base, enrolment.status, enrolment.staff_group)
+    if tx.one(SQL.seat_of, book=head.book, person=head.id):
+        raise Refusal("household.in_another")
+    return enrolment.region
 
 
 def add_member(tx: Tx, library: Library, household: UUID, head: PersonRef, person: PersonRef, relation: str) -> UUID:
@@ -102,9 +110,7 @@ def add_member(tx: Tx, library: Library, household: UUID, head: PersonRef, perso
 def invite(tx: Tx, library: Library, household: UUID, head: PersonRef, person: PersonRef, relation: str) -> UUID:
     """The head asks a relative in; nothing happens until the relative says yes. Refuses what `add_member` refuses of the two."""
     found = _of_head(tx, household, head)
-    pack, _ = _may_join(tx, library, head, person, relation)
-    if tx.one(SQL.seat_of, book=person.book, person=person.id):
-        raise Refusal("household.in_another")
+    pack, _ = may_join(tx, library, head, person, relation)
     row = tx.one(
         SQL.add_invitation,
         book=person.book,
@@ -154,14 +160,7 @@ def transfer(tx: Tx, library: Library, household: UUID, who: PersonRef, fen: Fen
     on = business_date(tx.at)
     found = find(tx, household)
     _hold(tx, found)
-    seat = tx.one(SQL.seat_of, book=who.book, person=who.id)
-    if seat is None or seat["household"] != household:
-        raise Refusal("household.not_a_member")
-    pack = library.in_force(found.region, on)
-    if who != found.head and not pack["pool_members_may_fund"]:
-        raise Refusal("household.only_the_head_funds", region=pack.name)
-    enrolment = enrolment_of(tx, who, on)
-    _may_fund(library.in_force(enrolment.region, on), enrolment.base, enrolment.status, enrolment.staff_group)
+    pack, seat = may_fund(tx, library, found, who)
     if fen <= 0:
         raise Refusal("money.bad_amount", given=yuan(fen))
     free = _free(tx, found, who, pack["authoriser_balance_floor"])
@@ -185,21 +184,26 @@ def transfer(tx: Tx, library: Library, household: UUID, who: PersonRef, fen: Fen
 def remove_member(tx: Tx, library: Library, household: UUID, head: PersonRef, person: PersonRef) -> None:
     """The head lets a member go; the member's part goes back to the member. Refuses the head, and who is no member."""
     found = _of_head(tx, household, head)
-    if "giver" not in library.in_force(found.region, business_date(tx.at))["mutual_aid_release_by"]:
-        raise Refusal("household.release_not_yours")
-    if person == head:
-        raise Refusal("household.head_stays")
+    may_leave(tx, library, found, head, person)
     _leave(tx, found, person, "by_head")
 
 
 def leave(tx: Tx, library: Library, household: UUID, person: PersonRef) -> None:
     """A member leaves; the member's part comes back. Refuses the head, and a region where only the head takes out members."""
     found = find(tx, household)
+    may_leave(tx, library, found, person, person)
+    _leave(tx, found, person, "by_member")
+
+
+def may_leave(tx: Tx, library: Library, found: Household, by: PersonRef, person: PersonRef) -> None:
+    """Whether `by` (the head, or the person) may end the person's membership; refuses what `remove_member` and `leave` refuse."""
     if person == found.head:
         raise Refusal("household.head_stays")
-    if "receiver" not in library.in_force(found.region, business_date(tx.at))["mutual_aid_release_by"]:
+    side = "giver" if by == found.head else "receiver"
+    if side not in library.in_force(found.region, business_date(tx.at))["mutual_aid_release_by"]:
         raise Refusal("household.release_not_yours")
-    _leave(tx, found, person, "by_member")
+    if person not in {member.person for member in found.members}:
+        raise Refusal("household.not_a_member")
 
 
 def close(tx: Tx, library: Library, household: UUID, head: PersonRef) -> None:
@@ -279,7 +283,7 @@ def _may_fund(pack: Pack, base: str, status: str, group: str | None) -> None:
         raise Refusal("household.excluded_group", region=pack.name)
 
 
-def _may_join(tx: Tx, library: Library, head: PersonRef, person: PersonRef, relation: str) -> tuple[Pack, str]:
+def may_join(tx: Tx, library: Library, head: PersonRef, person: PersonRef, relation: str) -> tuple[Pack, str]:
     """The head's pack and how the kinship is known; refuses what the rules say about the two people today."""
     on = business_date(tx.at)
     pack, enrolment = may_give(tx, library, head, person, relation, on)
@@ -288,11 +292,27 @@ def _may_join(tx: Tx, library: Library, head: PersonRef, person: PersonRef, rela
         raise Refusal("aid.member_suspended")
     if rules.outside_area(pack, theirs.region, enrolment.region):
         raise Refusal("aid.area_not_open", giver=library.name(enrolment.region), receiver=library.name(theirs.region))
+    if tx.one(SQL.seat_of, book=person.book, person=person.id):
+        raise Refusal("household.in_another")
     return pack, kinship_of(tx, head, person, relation, on)
 
 
+def may_fund(tx: Tx, library: Library, found: Household, who: PersonRef) -> tuple[Pack, Row]:
+    """The household's pack and the seat of who moves money in; refuses who may not (`transfer`)."""
+    on = business_date(tx.at)
+    seat = tx.one(SQL.seat_of, book=who.book, person=who.id)
+    if seat is None or seat["household"] != found.ref:
+        raise Refusal("household.not_a_member")
+    pack = library.in_force(found.region, on)
+    if who != found.head and not pack["pool_members_may_fund"]:
+        raise Refusal("household.only_the_head_funds", region=pack.name)
+    enrolment = enrolment_of(tx, who, on)
+    _may_fund(library.in_force(enrolment.region, on), enrolment.base, enrolment.status, enrolment.staff_group)
+    return pack, seat
+
+
 def _take_in(tx: Tx, library: Library, found: Household, person: PersonRef, relation: str) -> UUID:
-    pack, kinship = _may_join(tx, library, found.head, person, relation)
+    pack, kinship = may_join(tx, library, found.head, person, relation)
     hold(tx, found.head, person)
     _hold(tx, found)
     most = pack["max_beneficiaries_per_authoriser"]

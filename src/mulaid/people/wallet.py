@@ -84,27 +84,13 @@ def freeze(
     without a quota, a second quota of the same pair, and more than is free above the floor (wallet.below_floor says how much is).
     Rule: policy.md N4.
     """
-    on = business_date(tx.at)
-    pack, enrolment = may_give(tx, library, giver, receiver, relation, on)
-    theirs = enrolment_of(tx, receiver, on)
-    there = library.in_force(theirs.region, on)
-    if theirs.status != "normal" and not there["suspended_member_can_receive"]:
-        raise Refusal("aid.member_suspended")
-    for one in (pack, there):
-        if one["wallet_mode"] != "quota":
-            raise Refusal("wallet.area_not_open", region=one.name)
-    if pack["mutual_aid_mode"] != "quota" and not rules.outside_area(pack, theirs.region, enrolment.region):
-        raise Refusal("wallet.not_needed", region=pack.name)
-    if not 0 < fen <= LARGEST_FEN:
-        raise Refusal("money.bad_amount", given=yuan(fen))
-    if valid_to is not None and valid_to < on:
-        raise Refusal("aid.bad_dates")
+    pack, home, away = may_freeze(tx, library, giver, receiver, relation, fen, valid_to)
     chosen = tuple(use for use in USE_WORDS if use in (pack["mutual_aid_use_types"] if uses is None else uses))
     strange = [use for use in uses or () if use not in pack["mutual_aid_use_types"]]
     if strange or not chosen:
         words = "、".join(USE_WORDS.get(use, use) for use in strange)
         raise Refusal("aid.use_prohibited", region=pack.name, use=words) if strange else Refusal("aid.no_use")
-    kinship = kinship_of(tx, giver, receiver, relation, on)
+    kinship = kinship_of(tx, giver, receiver, relation, business_date(tx.at))
     hold(tx, giver, receiver)
     ref = refs.mint(receiver.book, tx.at)
     made = tx.run(
@@ -112,10 +98,10 @@ def freeze(
         book=receiver.book,
         id=ref,
         receiver=receiver.id,
-        receiver_region=theirs.region,
+        receiver_region=away,
         giver_book=giver.book,
         giver=giver.id,
-        giver_region=enrolment.region,
+        giver_region=home,
         relation=relation,
         quota=fen,
         uses=list(chosen),
@@ -135,6 +121,28 @@ def freeze(
     )
     _tell(tx, find(tx, ref), *tell)
     return ref
+
+
+def may_freeze(
+    tx: Tx, library: Library, giver: PersonRef, receiver: PersonRef, relation: str, fen: Fen, valid_to: date | None = None
+) -> tuple[Pack, str, str]:
+    """The giver's pack, and both regions, of a quota that could be frozen today if enough is free; refuses as `freeze` does."""
+    on = business_date(tx.at)
+    pack, enrolment = may_give(tx, library, giver, receiver, relation, on)
+    theirs = enrolment_of(tx, receiver, on)
+    there = library.in_force(theirs.region, on)
+    if theirs.status != "normal" and not there["suspended_member_can_receive"]:
+        raise Refusal("aid.member_suspended")
+    for one in (pack, there):
+        if one["wallet_mode"] != "quota":
+            raise Refusal("wallet.area_not_open", region=one.name)
+    if pack["mutual_aid_mode"] != "quota" and not rules.outside_area(pack, theirs.region, enrolment.region):
+        raise Refusal("wallet.not_needed", region=pack.name)
+    if not 0 < fen <= LARGEST_FEN:
+        raise Refusal("money.bad_amount", given=yuan(fen))
+    if valid_to is not None and valid_to < on:
+        raise Refusal("aid.bad_dates")
+    return pack, enrolment.region, theirs.region
 
 
 def change(tx: Tx, library: Library, ref: UUID, giver: PersonRef, version: int, fen: Fen) -> Quota:

@@ -24,7 +24,7 @@ from mulaid.web.citizen import (
     trial,
     wallet,
 )
-from mulaid.web.console import cases, counter, door, signals
+from mulaid.web.console import cases, counter, door, letters, signals
 from mulaid.web.console.door import clerk
 from mulaid.web.visitor import anybody, citizen, demonstration, present
 
@@ -94,9 +94,10 @@ urlpatterns = [
     path("console/case/<str:number>/papers", clerk(require_POST(cases.give), HANDLERS), name="console_papers"),
     path("console/find", clerk(both(counter.find), HANDLERS), name="console_find"),
     path("console/person/<str:number>", clerk(both(counter.person), HANDLERS), name="console_person"),
-    path("console/person/<str:number>/renew", clerk(both(counter.renew), HANDLERS), name="console_renew"),
+    path("console/person/<str:number>/renew", clerk(both(letters.renew), HANDLERS), name="console_renew"),
     path("console/person/<str:number>/bind", clerk(both(counter.bind), HANDLERS), name="console_bind"),
-    path("console/person/<str:number>/give", clerk(both(counter.give), HANDLERS), name="console_give"),
+    path("console/person/<str:number>/give", clerk(both(letters.give), HANDLERS), name="console_give"),
+    path("console/person/<str:number>/agree/<str:what>", clerk(both(letters.agree), HANDLERS), name="console_agree"),
     path("console/person/<str:number>/<str:matter>", clerk(both(counter.open_matter), HANDLERS), name="console_open"),
     path("console/signals", clerk(require_safe(signals.everything)), name="console_signals"),
     path("console/signals/<str:number>", clerk(both(signals.one)), name="console_signal"),

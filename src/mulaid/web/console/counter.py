@@ -25,14 +25,15 @@ from mulaid.ledger import journal
 from mulaid.ledger.chart import purse_key
 from mulaid.money import yuan
 from mulaid.outside.storage import StorageTrouble
-from mulaid.people import endings, enrolment
-from mulaid.people.aid import Letter, Terms
+from mulaid.people import endings, enrolment, household
 from mulaid.people.application import STATES
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.family import Bond
 from mulaid.people.filings import KINDS as FILINGS
 from mulaid.people.identity import KINDS, RESIDENT
+from mulaid.people.wallet import Quota
 from mulaid.policy.explain import RELATIONS
+from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
 from mulaid.web import providers
 from mulaid.web.console import door, told
@@ -48,6 +49,17 @@ AIDS = {
 CHARGES = {"": "", "refund": "退费", "refunded": "已退费"}
 HALTED = {"": "使用中", "dispute": "有异议，已暂停", "consent": "等本人重新同意，暂停"}
 CREDENTIAL = {"": "还没有激活", "active": "已激活", "frozen": "已停用"}
+DONE = {
+    "renew": "已记录本人重新同意，绑定可以继续使用",
+    "aid": "授权办好了，双方会收到消息",
+    "freeze": "医保码已停用，本人会收到消息",
+    "thaw": "医保码已恢复，本人会收到消息",
+    "household_open": "家庭账户开通了",
+    "household_join": "已经加入家庭账户，双方会收到消息",
+    "household_add": "办好了；当地规定要家人同意的，已经邀请，等家人同意",
+    "wallet_quota": "额度冻结好了，双方会收到消息",
+}
+"""What the page of a person says when something was done."""
 HIDDEN = ("people.unknown", "people.not_enrolled", "staff.other_region", "refs.unknown")
 """Whoever has no business with a person learns nothing from an address."""
 
@@ -145,7 +157,7 @@ class Payout(Applicant):
         heirs: dict[str, int] = {}
         for place in range(1, HEIRS + 1):
             if given[f"heir_{place}"]:
-                heir = str(_person(tx, RESIDENT, given[f"heir_{place}"]).id)
+                heir = str(holder(tx, RESIDENT, given[f"heir_{place}"]).id)
                 heirs[heir] = heirs.get(heir, 0) + given[f"fen_{place}"]
         return {"because": given["because"], **({"heirs": heirs} if heirs else {})}
 
@@ -159,11 +171,12 @@ class Applied:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-THINGS = ("unbind_counter", "aid_release_counter", "household_close", "wrong_charge", "filing_papers")
+THINGS = ("unbind_counter", "aid_release_counter", "household_close", "wrong_charge", "filing_papers", "quota_release")
 """Matters about one thing, which the clerk looks at before opening one."""
+HOUSES = ("household_leave", "household_fund")
 LAST = ("number", "kind")
-PAPERS = (("id_card", "身份证"), ("household_register", "户口簿，一方的页"), ("household_register", "户口簿，另一方的页"))
-"""What a binding at the counter rests on (family_account_required_documents, offline)."""
+PAPERS = ("身份证件", "户口簿一方的页，或亲属关系证明", "户口簿另一方的页")
+"""What a binding at the counter rests on (family_account_required_documents); `counter.papers_for` names the kinds."""
 
 
 class Bind(Applicant):
@@ -174,51 +187,42 @@ class Bind(Applicant):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["number"].required, self.fields["number"].help_text = True, "谁要代为出示医保码，填谁"
-        for place, (_, words) in enumerate(PAPERS):
+        for place, words in enumerate(PAPERS):
             self.fields[f"paper_{place}"] = django_forms.FileField(
                 label=words,
+                required=place < len(PAPERS) - 1,
+                help_text="" if place < len(PAPERS) - 1 else "双方都是居民身份证的要拍",
                 widget=django_forms.FileInput(attrs={"accept": "image/jpeg,image/png"}),
                 error_messages={"required": f"请拍{words}", "empty": f"请拍{words}"},
             )
         self.order_fields(["relation", "number", "kind"])
 
 
-class Limits(Form):
-    """What a giver allows a relative."""
+class Fund(Applicant):
+    """How much goes into the household account."""
 
-    relation = pick("被授权人是授权人的", [("", "请选择"), *RELATIONS.items()], wrong="请选择关系")
-    year_cap = Yuan(label="每年最多", required=False)
-    settlement_cap = Yuan(label="每次最多", required=False)
-    quota = Yuan(label="总额度", required=False)
-    valid_to = django_forms.DateField(
-        label="有效到",
-        required=False,
-        widget=django_forms.DateInput(attrs={"type": "date"}),
-        error_messages={"invalid": "日期写法不对，例如 2026-03-01"},
-    )
+    fen = Yuan(label="从个人账户转入", error_messages={"required": "请填写金额，例如 200.00"})
 
-    @property
-    def terms(self) -> Terms:
-        """The same as the domain takes it."""
-        return Terms(**{name: self.cleaned_data[name] for name in ("year_cap", "settlement_cap", "quota", "valid_to")})
+    def detail(self, tx: Tx) -> dict[str, Any]:
+        """In fen."""
+        return {"fen": self.cleaned_data["fen"]}
 
 
-class Give(Limits):
-    """Whom, how far."""
+class Leave(Applicant):
+    """Who leaves: the person, or a member whom the person, as head, takes out."""
 
-    number = text("被授权人的证件号码", wrong="请填写被授权人的证件号码", most=40, spellcheck="false")
-    kind = pick("被授权人的证件种类", KINDS.items(), wrong="请选择证件种类")
-    field_order = ("number", "kind", "relation")
+    def __init__(self, members: Mapping[str, str], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if members:
+            self.fields["member"] = choice("请哪位成员退出", members.items(), wrong="请选择退出的成员")
+
+    def detail(self, tx: Tx) -> dict[str, Any]:
+        """The member's id, where there is a choice."""
+        given = self.cleaned_data.get("member")
+        return {"member": str(PersonRef.parse(given).id)} if given else {}
 
 
-class Promise(Limits):
-    """What comes back with the promise that was shown."""
-
-    receiver = django_forms.CharField(max_length=27)
-    agreed = django_forms.CharField(max_length=64)
-
-
-FORMS: dict[str, type[Applicant]] = {"remote_filing_review": Care, "account_withdrawal": Payout}
+FORMS: dict[str, type[Applicant]] = {"remote_filing_review": Care, "account_withdrawal": Payout, "household_fund": Fund}
 
 
 def find(request: HttpRequest) -> HttpResponse:
@@ -232,18 +236,18 @@ def find(request: HttpRequest) -> HttpResponse:
         try:
             alone(counter.count_look, by=clerk.actor)
             with reading(clerk.actor) as tx:
-                found = _person(tx, given["kind"], number)
+                found = holder(tx, given["kind"], number)
                 casework.at_counter(tx, found)
         except Refusal as refusal:
             form.refuse(Outcome({}, refusal.code, refusal.says, refusal.next), people_unknown="number")
         else:
-            return HttpResponseRedirect(_address(found, given["purpose"]), status=door.SEE_OTHER)
+            return HttpResponseRedirect(address_of(found, given["purpose"]), status=door.SEE_OTHER)
     return render(request, "console/find.html", {"clerk": clerk, "form": form})
 
 
 def person(request: HttpRequest, number: str) -> HttpResponse:
     """Somebody as a handler sees one, with a button beside everything that a clerk may open a matter about."""
-    ref, purpose = named(refs.PERSON, number), _purpose(request)
+    ref, purpose = named(refs.PERSON, number), purpose_of(request)
     whom = PersonRef(refs.book_of(ref), ref)
     form: Form = Stop()
     if request.method == "POST" and request.POST.get("do") == "take_over":
@@ -259,37 +263,40 @@ def person(request: HttpRequest, number: str) -> HttpResponse:
             outcome = door.act(request, lambda tx: _stop(tx, whom, form.cleaned_data["words"] if stops else None))
             if outcome.done:
                 return HttpResponseRedirect(
-                    f"{_address(whom, purpose)}&done={'freeze' if stops else 'thaw'}", status=door.SEE_OTHER
+                    f"{address_of(whom, purpose)}&done={'freeze' if stops else 'thaw'}", status=door.SEE_OTHER
                 )
             form.refuse(outcome, desk_words_needed="words") if stops else form.refuse(outcome)
     try:
         with reading(request.clerk.actor) as tx:
             context = _seen(tx, counter.look(tx, whom, purpose))
     except Refusal as refusal:
-        return _no(request, refusal)
+        return no_page(request, refusal)
     done = request.GET.get("done", "") if request.method != "POST" else ""
-    more = {"clerk": request.clerk, "number": number, "purpose": purpose, "done": done, "form": form}
+    more = {"clerk": request.clerk, "number": number, "purpose": purpose, "said": DONE.get(done, ""), "form": form}
     more["stop"] = form if isinstance(form, Stop) else Stop()
     return render(request, "console/person.html", {**context, **more})
 
 
 def open_matter(request: HttpRequest, number: str, matter: str) -> HttpResponse:
     """A small form for one matter; when it is opened, the case."""
-    who, purpose = named(refs.PERSON, number), _purpose(request)
+    who, purpose = named(refs.PERSON, number), purpose_of(request)
     whom = PersonRef(refs.book_of(who), who)
     if matter not in counter.MATTERS:
         raise Http404
-    about = _about(request)
+    about = about_of(request)
     try:
         with reading(request.clerk.actor) as tx:
             casework.at_counter(tx, whom)
             facts = told.of_person(tx, whom)
-            thing = _thing(tx, matter, whom, about) if matter in THINGS else []
+            thing = _thing(tx, matter, whom, about) if matter in THINGS + HOUSES else []
             legs = _legs(tx, about, whom) if matter == "correction" else {}
+            members = _members(tx, whom) if matter == "household_leave" else {}
     except Refusal as refusal:
-        return _no(request, refusal)
-    made = FORMS.get(matter, Applicant)
-    form = Correction(legs, request.POST or None) if matter == "correction" else made(request.POST or None)
+        return no_page(request, refusal)
+    if matter in ("correction", "household_leave"):
+        form = Correction(legs, request.POST or None) if matter == "correction" else Leave(members, request.POST or None)
+    else:
+        form = FORMS.get(matter, Applicant)(request.POST or None)
     if request.method != "POST":
         next(iter(form.fields.values())).widget.attrs["autofocus"] = True
     if request.method == "POST" and form.checked():
@@ -299,7 +306,7 @@ def open_matter(request: HttpRequest, number: str, matter: str) -> HttpResponse:
         form.refuse(outcome, filing_bad_region="region", filing_same_area="region", filing_bad_day="since")
     context = {
         "clerk": request.clerk, "form": form, "matter": matters()[matter], "person": facts, "thing": thing,
-        "back": _address(whom, purpose),
+        "back": address_of(whom, purpose),
         "fields": [*(form[name] for name in form.fields if name not in LAST), *(form[name] for name in LAST)],
     }  # fmt: skip
     return render(request, "console/open.html", context)
@@ -307,7 +314,7 @@ def open_matter(request: HttpRequest, number: str, matter: str) -> HttpResponse:
 
 def bind(request: HttpRequest, number: str) -> HttpResponse:
     """A family account asked for at the counter, on papers that lie there."""
-    who, purpose, clerk = named(refs.PERSON, number), _purpose(request), request.clerk
+    who, purpose, clerk = named(refs.PERSON, number), purpose_of(request), request.clerk
     whom = PersonRef(refs.book_of(who), who)
     form = Bind(request.POST or None, request.FILES or None)
     try:
@@ -315,7 +322,7 @@ def bind(request: HttpRequest, number: str) -> HttpResponse:
             casework.at_counter(tx, whom)
             facts = told.of_person(tx, whom)
     except Refusal as refusal:
-        return _no(request, refusal)
+        return no_page(request, refusal)
     if request.method == "POST" and form.checked():
         outcome = _counted(request, form) or _bind(request, whom, form)
         if outcome.done:
@@ -323,7 +330,7 @@ def bind(request: HttpRequest, number: str) -> HttpResponse:
         form.refuse(outcome, family_relation_not_eligible="relation", people_unknown="number")
     context = {
         "clerk": clerk, "form": form, "matter": {"title": "窗口绑定亲情账户", "days": matters()["binding_review"].days},
-        "person": facts, "back": _address(whom, purpose), "fields": list(form),
+        "person": facts, "back": address_of(whom, purpose), "fields": list(form),
     }  # fmt: skip
     return render(request, "console/open.html", context)
 
@@ -332,18 +339,20 @@ def _bind(request: HttpRequest, whom: PersonRef, form: Bind) -> Outcome:
     """Pictures first, each in the store; then all of it in one transaction."""
     given, allowed = form.cleaned_data, settings.MULAID.allows_test_people
 
-    def admitted(tx: Tx) -> PersonRef:
+    files = [given[f"paper_{place}"] for place in range(len(PAPERS))]
+
+    def admitted(tx: Tx) -> tuple[PersonRef, tuple[str, ...]]:
         casework.at_counter(tx, whom)
-        binder = _person(tx, given["kind"], given["number"].strip())
-        for place in range(len(PAPERS)):
-            evidence.admit(tx, binder, binder.id, given[f"paper_{place}"].size)
-        return binder
+        binder = holder(tx, given["kind"], given["number"].strip())
+        for file in files:
+            evidence.admit(tx, binder, binder.id, file.size) if file else None
+        return binder, counter.papers_for(tx, whom, binder)
 
     try:
-        binder = alone(admitted, by=request.clerk.actor)
+        binder, kinds = alone(admitted, by=request.clerk.actor)
         papers = []
-        for place, (kind, _) in enumerate(PAPERS):
-            papers.append((kind, evidence.prepare(database().keys, binder.book, now(), given[f"paper_{place}"].read())))
+        for kind, file in [(kind, file) for kind, file in zip(kinds, files, strict=True) if file]:
+            papers.append((kind, evidence.prepare(database().keys, binder.book, now(), file.read())))
             providers.storage().put(papers[-1][1].name, papers[-1][1].sealed)
     except Refusal as refusal:
         return Outcome({}, refusal.code, refusal.says, refusal.next)
@@ -357,92 +366,25 @@ def _bind(request: HttpRequest, whom: PersonRef, form: Bind) -> Outcome:
     return door.act(request, work)
 
 
-def give(request: HttpRequest, number: str) -> HttpResponse:
-    """A giver stands there: first to whom and how far, then the promise on the page, then the word."""
-    who, purpose, clerk = named(refs.PERSON, number), _purpose(request), request.clerk
-    giver = PersonRef(refs.book_of(who), who)
-    form: Limits = Promise(request.POST) if request.POST.get("do") == "agree" else Give(request.POST or None)
-    letter: Letter | None = None
-    back: Promise | None = None
-    if request.method == "POST" and form.checked():
-        if isinstance(form, Promise):
-            outcome = door.act(request, lambda tx: _authorise(tx, giver, form))
-            if outcome.done:
-                return HttpResponseRedirect(f"{_address(giver, purpose)}&done=aid", status=door.SEE_OTHER)
-        else:
-            outcome, letter, back = _promised(request, giver, form)
-        form.refuse(outcome, people_unknown="number") if outcome.refused else None
-    try:
-        with reading(clerk.actor) as tx:
-            casework.at_counter(tx, giver)
-            facts = told.of_person(tx, giver)
-    except Refusal as refusal:
-        return _no(request, refusal)
-    context = {"clerk": clerk, "form": form, "person": facts, "letter": letter, "promise": back, "back": _address(giver, purpose)}
-    fields = form if isinstance(form, Give) else Give()
-    return render(request, "console/give.html", {**context, "fields": list(fields), "asking": fields})
-
-
-def _promised(request: HttpRequest, giver: PersonRef, form: Limits) -> tuple[Outcome, Letter | None, Promise | None]:
-    """The promise for what was asked for, and the form that brings it back; the number typed stays behind."""
-    given = form.cleaned_data
-    try:
-        alone(counter.count_look, by=request.clerk.actor)
-        with reading(request.clerk.actor) as tx:
-            receiver = _person(tx, given["kind"], given["number"].strip())
-            letter = counter.promise(tx, giver, receiver, given["relation"], form.terms)
-    except Refusal as refusal:
-        return Outcome({}, refusal.code, refusal.says, refusal.next), None, None
-    back = Promise({**form.data.dict(), "receiver": receiver.number, "agreed": letter.hash})
-    return Outcome({}), letter, back
-
-
-def _authorise(tx: Tx, giver: PersonRef, form: Promise) -> dict[str, Any]:
-    given = form.cleaned_data
-    receiver = PersonRef.parse(given["receiver"])
-    return {"aid": str(counter.authorise(tx, giver, receiver, given["relation"], form.terms, given["agreed"]))}
-
-
-def renew(request: HttpRequest, number: str) -> HttpResponse:
-    """The member stands here, reads what is agreed to anew, and agrees."""
-    who, purpose = named(refs.PERSON, number), _purpose(request)
-    whom, bond = PersonRef(refs.book_of(who), who), _about(request)
-    form = Form(request.POST or None)
-    if bond is None:
-        raise Http404
-    if request.method == "POST":
-        outcome = door.act(request, lambda tx: _renew(tx, bond, request.POST.get("agreed", "")))
-        if outcome.done:
-            return HttpResponseRedirect(f"{_address(whom, purpose)}&done=renew", status=door.SEE_OTHER)
-        form.refuse(outcome)
-    try:
-        with reading(request.clerk.actor) as tx:
-            seen, letter = counter.renewal_letter(tx, bond)
-            facts = told.of_person(tx, seen.member)
-    except Refusal as refusal:
-        return _no(request, refusal)
-    context = {
-        "clerk": request.clerk,
-        "form": form,
-        "bond": seen,
-        "letter": letter,
-        "person": facts,
-        "back": _address(whom, purpose),
-    }
-    return render(request, "console/renew.html", context)
-
-
 def _thing(tx: Tx, matter: str, whom: PersonRef, about: UUID | None) -> told.Facts:
     """What a matter is about, in words; refuses what is another person's before telling any of it."""
     if about is None:
         raise Refusal("desk.not_theirs")
+    if matter in HOUSES:
+        found = household.of(tx, whom)
+        if found is None or found.ref != about:
+            raise Refusal("desk.not_theirs")
+        return told.of_matter(tx, "household_close", Applied(whom, about))
     counter.theirs(tx, matter, whom, about)
     return told.of_matter(tx, matter, Applied(whom, about))
 
 
-def _renew(tx: Tx, bond: UUID, agreed: str) -> dict[str, Any]:
-    counter.renew(tx, bond, agreed)
-    return {}
+def _members(tx: Tx, head: PersonRef) -> dict[str, str]:
+    """Whom a head may take out, masked; nobody where the person is not the head."""
+    found = household.of(tx, head)
+    if found is None or found.head != head:
+        return {}
+    return {one.person.number: f"{RELATIONS[one.relation]} {one.shown}" for one in found.members if one.person != head}
 
 
 def _take_over(tx: Tx, request: str) -> dict[str, Any]:
@@ -470,7 +412,7 @@ def _counted(request: HttpRequest, form: Applicant) -> Outcome | None:
 
 def _open(tx: Tx, matter: str, whom: PersonRef, about: UUID | None, form: Applicant) -> dict[str, Any]:
     given = form.cleaned_data
-    applicant = _person(tx, given["kind"], given["number"].strip()) if given["number"] else whom
+    applicant = holder(tx, given["kind"], given["number"].strip()) if given["number"] else whom
     case = counter.open_matter(tx, matter, whom, applicant=applicant, about=about, detail=form.detail(tx))
     return {"case": refs.show(refs.CASE, case)}
 
@@ -512,7 +454,13 @@ def _seen(tx: Tx, seen: counter.Seen) -> dict[str, Any]:
         "aids": aids,
         "requests": [(one, show(one.id), STATES[one.state]) for one in seen.requests],
         "household": seen.household,
-        "household_ref": show(seen.household.ref) if seen.household and seen.household.head == me else "",
+        "house_ref": show(seen.household.ref) if seen.household else "",
+        "is_head": seen.household is not None and seen.household.head == me,
+        "members": [(one, RELATIONS.get(one.relation, "户主")) for one in seen.household.members] if seen.household else [],
+        "invitations": [(one, show(one.id), name(household.find(tx, one.household).head)) for one in seen.invitations],
+        "quotas": [(one, show(one.id), _kept(one, me, name)) for one in seen.quotas],
+        "pools": _mode(tx, seen) == "pool",
+        "has_account": seen.newest is not None and seen.newest.base != "resident" and seen.died_on is None,
         "charges": [(one, refs.show(refs.SETTLEMENT, one.id), CHARGES[one.state]) for one in seen.charges],
         "bookings": [(one, show(one.journal), told.CAUSES.get(one.cause, "其他入账")) for one in seen.bookings],
         "filings": [
@@ -523,6 +471,19 @@ def _seen(tx: Tx, seen: counter.Seen) -> dict[str, Any]:
         "credential": seen.credential,
         "may_activate": not seen.credential and seen.died_on is None,
     }
+
+
+def _mode(tx: Tx, seen: counter.Seen) -> str:
+    """How mutual aid goes where the person is insured."""
+    if seen.newest is None:
+        return ""
+    return str(library().in_force(seen.newest.region, business_date(tx.at))["mutual_aid_mode"])
+
+
+def _kept(quota: Quota, me: PersonRef, name: Callable[[PersonRef], str]) -> str:
+    if quota.giver == me:
+        return f"为 {name(quota.receiver)} 冻结 {yuan(quota.quota)} 元"
+    return f"{name(quota.giver)} 为 TA 冻结 {yuan(quota.quota)} 元"
 
 
 def _side(bond: Bond, me: PersonRef) -> str:
@@ -547,27 +508,27 @@ def _legs(tx: Tx, about: UUID | None, whom: PersonRef) -> dict[int, str]:
     return dict(words())
 
 
-def _person(tx: Tx, kind: str, number: str) -> PersonRef:
+def holder(tx: Tx, kind: str, number: str) -> PersonRef:
     return enrolment.find(tx, kind, number, settings.MULAID.allows_test_people)
 
 
-def _address(whom: PersonRef, purpose: str) -> str:
+def address_of(whom: PersonRef, purpose: str) -> str:
     return f"{door.PATH}/person/{whom.number}?{urlencode({'for': purpose})}"
 
 
-def _purpose(request: HttpRequest) -> str:
+def purpose_of(request: HttpRequest) -> str:
     given = request.GET.get("for", "")
     if given not in counter.PURPOSES:
         raise Http404
     return str(given)
 
 
-def _about(request: HttpRequest) -> UUID | None:
+def about_of(request: HttpRequest) -> UUID | None:
     given = request.GET.get("about", "")
     return named(refs.SETTLEMENT if given[:1] in "Ss" else refs.RELATION, given) if given else None
 
 
-def _no(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+def no_page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     if refusal.code in HIDDEN or refusal.code == "desk.not_theirs":
         raise Http404
     return door.refused(request, refusal)

@@ -14,7 +14,7 @@ from mulaid.db import Tx
 from mulaid.ledger import journal
 from mulaid.ledger.chart import PURSE_NAMES, purse_key
 from mulaid.money import yuan
-from mulaid.people import aid, application, binding, filings, household
+from mulaid.people import aid, application, binding, filings, household, wallet
 from mulaid.people.endings import BECAUSE
 from mulaid.people.enrolment import SQL as PEOPLE
 from mulaid.people.enrolment import Enrolment, PersonRef, age_of, enrolled, person
@@ -187,6 +187,25 @@ def _household(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
     yield "现在", "已关闭" if found.closed_on else "使用中"
 
 
+def _leaving(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
+    yield "退出的成员", person(tx, person_of(UUID(str(case.detail["member"])))).shown
+    yield from _household(tx, case)
+
+
+def _funding(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
+    yield "从个人账户转入", f"{yuan(int(case.detail['fen']))} 元"
+    yield from _household(tx, case)
+
+
+def _quota(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
+    found = wallet.find(tx, case.about)
+    yield "授权人", person(tx, found.giver).shown
+    yield "被授权人", person(tx, found.receiver).shown
+    yield "额度", f"{yuan(found.quota)} 元"
+    yield "没有用完", f"{yuan(found.left)} 元"
+    yield "现在", "已终止" if found.ended_at else "使用中"
+
+
 def _owed(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
     found = next((one for one in filings.filings(tx, case.person) if one.id == case.about), None)
     if found is None:
@@ -211,6 +230,9 @@ TELL: dict[str, Callable[[Tx, Affair], Iterator[tuple[str, str]]]] = {
     "aid_review": _aid,
     "aid_release_counter": _aid,
     "household_close": _household,
+    "household_leave": _leaving,
+    "household_fund": _funding,
+    "quota_release": _quota,
     "wrong_charge": _charge,
     "correction": _journal,
     "account_withdrawal": _payout,

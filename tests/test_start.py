@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from mulaid.crypto import Keys
@@ -18,6 +19,7 @@ PROCESSES = {
     "gateway": (sys.executable, "-c", "from mulaid.gateway.app import from_env; from_env()"),
     "worker": (sys.executable, "-m", "mulaid", "worker"),
 }
+MIGRATE = (sys.executable, "-m", "mulaid", "migrate")
 PRODUCTION = {
     "MULAID_PROFILE": "production",
     "MULAID_HOSTS": "yibao.example",
@@ -41,7 +43,7 @@ def started(process: str, cluster: Any, url: str, **more: str) -> subprocess.Com
     }
     plain = {name: value for name, value in os.environ.items() if not name.startswith("MULAID_")}
     environment = {**plain, **{name: value for name, value in given.items() if value}}
-    return subprocess.run(PROCESSES[process], env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(PROCESSES.get(process, MIGRATE), env=environment, capture_output=True, text=True, timeout=60)
 
 
 def sentence(done: subprocess.CompletedProcess[str]) -> str:
@@ -58,6 +60,19 @@ def test_nobody_starts_with_keys_that_are_not_the_datas(process: str, cluster: A
     assert not list(tmp_path.iterdir()), "only `migrate` makes keys"
     Keys.create(tmp_path / "keys")
     assert "is not the one this database was sealed with" in sentence(started(process, cluster, url, MULAID_DATA=str(tmp_path)))
+
+
+@pytest.mark.parametrize("name", ["0004_settlement", "0007_later"])
+def test_a_database_of_another_version_is_left_alone(name: str, cluster: Any, url: str, tmp_path: Path) -> None:
+    migrated = started("migrate", cluster, url, MULAID_DATABASE_URL=url)
+    assert (migrated.returncode, migrated.stderr) == (0, "")
+    with psycopg.connect(url) as c:
+        c.execute("delete from mulaid.deployment where name = %s", (f"migration {name}",))
+        if name == "0007_later":
+            c.execute("insert into django_migrations (app, name, applied) values ('mulaid', %s, now())", (name,))
+    said = sentence(started("migrate", cluster, url, MULAID_DATABASE_URL=url))
+    assert f"another version of the program (unlike ours: {name})" in said
+    assert "MULAID_DATA" in said
 
 
 @pytest.mark.parametrize("process", PROCESSES)

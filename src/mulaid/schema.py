@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from importlib import resources
 
@@ -10,7 +11,7 @@ import psycopg
 import psycopg.sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from mulaid.crypto import Keys
+from mulaid.crypto import Keys, digest
 from mulaid.settings import Settings
 
 Progress = Callable[[str], None]
@@ -54,6 +55,7 @@ def migrate(settings: Settings, url: str, progress: Progress) -> Keys:
 
     django.setup()
     executor = MigrationExecutor(ours)
+    _same_as_applied(url, {name for app, name in executor.loader.applied_migrations if app == "mulaid"})
     waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if waiting:
         progress(f"applying {len(waiting)} migrations")
@@ -65,7 +67,34 @@ def migrate(settings: Settings, url: str, progress: Progress) -> Keys:
         connection.execute(
             "insert into mulaid.deployment (name, value) values ('keys', %s) on conflict do nothing", (keys.fingerprint(),)
         )
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into mulaid.deployment (name, value) values (%s, %s) on conflict do nothing", list(_texts().items())
+            )
     return keys
+
+
+def _texts() -> dict[str, str]:
+    """What the database remembers of each migration, by `migration NAME`: the digest of its text."""
+    folder = resources.files("mulaid.migrations")
+    files = [one for one in folder.iterdir() if re.fullmatch("[0-9]{4}_[a-z]+[.]sql", one.name, re.ASCII)]
+    texts = {one.name.removesuffix(".sql"): one.read_bytes() for one in files}
+    return {f"migration {name}": digest(text).hex() for name, text in texts.items()}
+
+
+def _same_as_applied(url: str, applied: set[str]) -> None:
+    """Refuses a database to which other texts were applied under the names of ours: its tables are not those we know."""
+    if not applied:
+        return
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("select name, value from mulaid.deployment where name like 'migration %'").fetchall()
+    known: dict[str, str] = dict(rows)
+    ours = _texts()
+    if other := sorted(name for name in applied if known.get(f"migration {name}") != ours.get(f"migration {name}", "")):
+        raise SchemaTrouble(
+            f"this database was made by another version of the program (unlike ours: {', '.join(other)});"
+            " start that version, or set MULAID_DATA to a new folder (with the embedded database) to begin anew"
+        )
 
 
 def ensure_database(url: str) -> None:

@@ -924,7 +924,7 @@ def growing(city: City) -> tuple[Relatives, UUID]:
 
 
 def renews(home: Relatives, bond: UUID, by: str, check: UUID | None = None) -> None:
-    shown = home.city.run(lambda tx: family.renewal_letter(tx, home.packs, bond, home[by]))
+    shown = home.city.run(lambda tx: family.renewal_letter(tx, bond, home[by]))
     home.city.run(lambda tx: family.renew(tx, home.packs, bond, home[by], shown.hash, check))
 
 
@@ -965,7 +965,7 @@ def test_consent_is_asked_anew_at_14_and_at_16(growing: tuple[Relatives, UUID]) 
 def test_consent_may_be_given_anew_at_a_counter(growing: tuple[Relatives, UUID]) -> None:
     home, bond = growing
     city = home.city
-    shown = city.run(lambda tx: family.renewal_letter(tx, home.packs, bond, home["boy"])).hash
+    shown = city.run(lambda tx: family.renewal_letter(tx, bond, home["boy"])).hash
     counter = lambda: city.run(lambda tx: family.renew_at_counter(tx, home.packs, bond, shown))  # noqa: E731
     refused_whole(city, "family.not_due", counter)
     city.now = datetime(2028, 5, 1, 8, 0, tzinfo=SHANGHAI)

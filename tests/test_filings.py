@@ -22,6 +22,8 @@ from mulaid.policy.pack import Library, library
 from mulaid.policy.rules import across_provinces
 from mulaid.refs import SETTLEMENT, parse
 from mulaid.refusal import Refusal
+from mulaid.settlement.visit import Institution
+from mulaid.settlement.whose import whose_money
 
 AWAY, ELSEWHERE, SAME_PROVINCE = "110000", "440100", "420500"
 PAPER = UUID(int=7)
@@ -50,7 +52,9 @@ def files(city: City, kind: str = "other", region: str = AWAY, reason: str = "æ
 
 
 def on(city: City, day: date, region: str = AWAY) -> str:
-    return city.run(lambda tx: filings.filing_on(tx, library(), city.people["father"], region, day))
+    """How a settlement of that day at a hospital there counts the care."""
+    there = Institution("", "", 1, region, "L3", city.people["father"].book)
+    return city.run(lambda tx: whose_money(tx, library(), city.people["father"], there, 100, on=day).facts.remote)
 
 
 def test_a_temporary_filing_holds_six_months_for_many_visits(city: City) -> None:
@@ -219,7 +223,8 @@ def test_certificates_hold_day_by_day(city: City) -> None:
     second = certifies(city, "diabetes", date(2026, 1, 1), date(2026, 12, 31))
 
     def held(day: date) -> list[str]:
-        return city.run(lambda tx: filings.diseases_on(tx, father, day))
+        every = city.run(lambda tx: filings.certificates(tx, father))
+        return sorted(one.disease for one in every if one.valid_from <= day and (one.valid_to is None or day <= one.valid_to))
 
     assert held(date(2024, 12, 31)) == []
     assert held(date(2026, 12, 31)) == ["diabetes", "hypertension"]

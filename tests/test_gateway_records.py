@@ -23,6 +23,7 @@ from mulaid.people import filings
 from mulaid.policy.pack import library
 from mulaid.settlement import files
 from mulaid.settlement.visit import Institution, find_institution
+from mulaid.settlement.whose import whose_money
 
 
 @pytest.fixture(scope="module")
@@ -90,14 +91,22 @@ FILINGS = [
 
 def test_what_a_hospital_certifies_and_refers_counts_at_settlements(town: City) -> None:
     person = town.enrols("certified")
-    held = town.run(lambda tx: filings.diseases_on(tx, person, town.now.date()))
-    assert held == []
+    shanghai = Institution("", "", 1, "310000", "L3", person.book)
+
+    def held() -> list[str]:
+        today = town.now.date()
+        every = town.run(lambda tx: filings.certificates(tx, person))
+        return [one.disease for one in every if one.valid_to is None or today <= one.valid_to]
+
+    def away() -> str:
+        return town.run(lambda tx: whose_money(tx, library(), person, shanghai, 100, on=town.now.date()).facts.remote)
+
+    assert (held(), away()) == ([], "unfiled")
     number = asks(town, "2503", chronic(person.number))["result"]["trt_dcla_detl_sn"]
-    assert town.run(lambda tx: filings.diseases_on(tx, person, town.now.date())) == ["M03900"]
-    away = referral(person.number, mdtrtarea_admdvs="310000", begndate="2026-03-02")
-    filed = asks(town, "2501", away)["result"]["trt_dcla_detl_sn"]
-    one = town.run(lambda tx: filings.filing_on(tx, library(), person, "310000", town.now.date()))
-    assert one == "referral"
+    assert held() == ["M03900"]
+    given = referral(person.number, mdtrtarea_admdvs="310000", begndate="2026-03-02")
+    filed = asks(town, "2501", given)["result"]["trt_dcla_detl_sn"]
+    assert away() == "referral"
     told_no(
         town,
         "2501",
@@ -109,8 +118,7 @@ def test_what_a_hospital_certifies_and_refers_counts_at_settlements(town: City) 
     asks(town, "2501", referral(person.number, mdtrtarea_admdvs="420100", reflin_medins_no="H7"))
     for cancels, shown in (("2504", number), ("2502", filed)):
         asks(town, cancels, {"data": {"trt_dcla_detl_sn": shown, "psn_no": person.number}})
-    assert town.run(lambda tx: filings.diseases_on(tx, person, town.now.date())) == []
-    assert town.run(lambda tx: filings.filing_on(tx, library(), person, "310000", town.now.date())) == "unfiled"
+    assert (held(), away()) == ([], "unfiled")
 
 
 @pytest.mark.parametrize(("files", "cancels", "lists", "node", "made"), FILINGS, ids=[row[0] for row in FILINGS])

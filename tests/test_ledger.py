@@ -102,23 +102,6 @@ def test_an_entry_belongs_to_shanghais_day(books: Books) -> None:
     assert [f"{row.business_date}" for row in rows[1:]] == ["2026-03-31", "2026-04-01"]
 
 
-def test_the_balance_at_any_moment(books: Books) -> None:
-    holder = books.purse(10_000)
-    books.now += timedelta(hours=1)
-    books.draw(holder, 400)
-    books.now += timedelta(hours=1)
-    books.draw(holder, 600)
-
-    def held(moment: datetime) -> Any:
-        return books.run(lambda tx: statement.balance_at(tx, BOOK, holder, chart.OWN, moment))
-
-    blink = timedelta(microseconds=1)
-    hour = timedelta(hours=1)
-    assert [held(AT + shift) for shift in (-blink, blink - blink, hour - blink, hour, 2 * hour, 99 * hour)] == [
-        0, 10_000, 10_000, 9_600, 9_000, 9_000,
-    ]  # fmt: skip
-
-
 def test_the_trial_balance_is_zero_and_names_every_account(books: Books) -> None:
     one, other = books.purse(10_000), books.purse(5_000)
     books.draw(one, 2_000)

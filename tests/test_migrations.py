@@ -257,7 +257,7 @@ RUN_BY: dict[tuple[str, str], set[str]] = {
     },
     ("gateway", "ledger/ledger.sql"): set(FILES_OF["ledger/ledger.sql"].by_name) - {"open_purse"},
     ("gateway", "settlement/settlement.sql"): set(FILES_OF["settlement/settlement.sql"].by_name) - TELLING,
-    ("gateway", "people/filings.sql"): set(FILES_OF["people/filings.sql"].by_name) - {"papers_came", "filing", "filing_on"},
+    ("gateway", "people/filings.sql"): set(FILES_OF["people/filings.sql"].by_name) - {"papers_came", "filing"},
     ("gateway", "settlement/records.sql"): set(FILES_OF["settlement/records.sql"].by_name) - {"drop_files"},
     ("worker", "settlement/records.sql"): {"books_with_files", "drop_files"},
     ("gateway", "people/phone.sql"): {"use_allowance", "allowance_used"},

@@ -6,10 +6,6 @@ select id from staff limit 1
 -- One account.
 select id, name, document, region, roles, proposed, proposed_by, granted_by, expires_on, disabled_at from staff where id = %(id)s
 
--- all_staff --
--- All accounts of a region of responsibility.
-select id from staff where region like %(prefix)s || '%%' order by id
-
 -- lock_staff --
 -- The same, so that a grant is for the roles that were read.
 select id, region, proposed, proposed_by from staff where id = %(id)s for update

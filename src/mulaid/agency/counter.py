@@ -600,7 +600,7 @@ def renewal_letter(tx: Tx, bond: UUID) -> tuple[Bond, Letter]:
     seen = family.detail(tx, bond, member)
     if seen.consent_due is None or seen.consent_due > business_date(tx.at):
         raise Refusal("family.not_due")
-    return seen, family.renewal_letter(tx, library(), bond, member)
+    return seen, family.renewal_letter(tx, bond, member)
 
 
 def renew(tx: Tx, bond: UUID, agreed: str) -> None:

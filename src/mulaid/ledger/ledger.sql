@@ -36,11 +36,6 @@ select kind, balance, floor, last_no from purse where book = %(book)s and holder
 select no, journal, fen, balance, business_date, recorded_at from entry
 where book = %(book)s and holder = %(holder)s and kind = %(kind)s and business_date between %(first)s and %(last)s order by no
 
--- balance_at --
--- The balance at a moment: the newest entry recorded up to then.
-select balance from entry where book = %(book)s and holder = %(holder)s and kind = %(kind)s and recorded_at <= %(moment)s
-order by no desc limit 1
-
 -- trial_balance --
 -- Every account of a book with the sum of its legs, purses by kind; all together they are zero.
 select case when account like 'purse:%%' then 'purses:' || right(account, 1) else account end as account, sum(fen)::bigint as fen

@@ -35,12 +35,6 @@ def balances(tx: Tx, book: int, holder: UUID) -> dict[int, Fen]:
     return {row["kind"]: row["balance"] for row in tx.all(SQL.purses, book=book, holder=holder)}
 
 
-def balance_at(tx: Tx, book: int, holder: UUID, kind: int, moment: datetime) -> Fen:
-    """What a purse held at a moment; nothing before its first entry."""
-    row = tx.one(SQL.balance_at, book=book, holder=holder, kind=kind, moment=moment)
-    return row["balance"] if row else 0
-
-
 def trial_balance(tx: Tx, book: int) -> dict[str, Fen]:
     """Every account of a book with its sum; purses are added up by kind. The values sum to zero."""
     return {row["account"]: row["fen"] for row in tx.all(SQL.trial_balance, book=book)}

@@ -23,7 +23,6 @@ from mulaid.people.identity import FEMALE, MALE
 from mulaid.people.kinship import INVERSE, BirthQuestion, BirthRecord, Kinship, KinshipQuestion
 from mulaid.settings import PROFILES, SettingTrouble
 
-SANDBOX_NOTICE = "演示数据，未向登记机关查询"
 SECONDS = 5
 
 
@@ -48,7 +47,7 @@ def _demonstration() -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class SandboxRegisters:
-    """Knows the families of the demonstration and nobody else; pages that use it say SANDBOX_NOTICE."""
+    """Knows the families of the demonstration and nobody else; every page of a demonstration says that it is one."""
 
     def kinship(self, question: KinshipQuestion) -> Kinship:
         """Confirmed or contradicted for the families it knows."""

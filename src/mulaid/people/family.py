@@ -432,7 +432,7 @@ def member_letter(tx: Tx, binder: PersonRef, member: PersonRef) -> consent.Lette
     return consent.letter("family_member", binder=enrolment.person(tx, binder).name, member=enrolment.person(tx, member).shown)
 
 
-def renewal_letter(tx: Tx, library: Library, bond: UUID, reader: PersonRef) -> consent.Letter:
+def renewal_letter(tx: Tx, bond: UUID, reader: PersonRef) -> consent.Letter:
     """What a member agrees to at 14 and at 16, shown to either side."""
     seen = detail(tx, bond, reader)
     return member_letter(tx, seen.binder, seen.member)

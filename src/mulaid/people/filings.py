@@ -180,19 +180,6 @@ def filings(tx: Tx, person: PersonRef) -> list[Filing]:
     return [_read(tx, row) for row in tx.all(SQL.filings, book=person.book, person=person.id)]
 
 
-def filing_on(tx: Tx, library: Library, person: PersonRef, region: str, on: date) -> str:
-    """How care in a region was filed on a day: a word of KINDS, empty where none is needed, else `unfiled`."""
-    home = enrolled(tx, person, on)
-    if pooling_area(home.region) == pooling_area(region):
-        return ""
-    places = list(dict.fromkeys((region, region[:4] + "00", region[:2] + "0000", "000000")))
-    row = tx.one(SQL.filing_on, book=person.book, person=person.id, on=on, places=places)
-    if row is not None:
-        return str(row["kind"])
-    needed = home.region[:2] != region[:2] or library.in_force(home.region, on)["intra_province_filing_required"]
-    return "unfiled" if needed else ""
-
-
 def certify(
     tx: Tx,
     person: PersonRef,
@@ -246,11 +233,6 @@ def certificates(tx: Tx, person: PersonRef) -> list[Certificate]:
     """Every certificate of a person, newest first."""
     rows = tx.all(SQL.certificates, book=person.book, person=person.id)
     return [Certificate(**{**row, "evidence": tuple(row["evidence"])}) for row in rows]
-
-
-def diseases_on(tx: Tx, person: PersonRef, on: date) -> list[str]:
-    """The codes of the diseases a person is certified for on a day."""
-    return [row["disease"] for row in tx.all(SQL.diseases_on, book=person.book, person=person.id, on=on)]
 
 
 def _check(home: str, kind: str, region: str, reason: str, *, promise: bool, papers: bool) -> None:

@@ -30,13 +30,6 @@ where book = %(book)s and id = %(id)s and (ended_on is null or ended_on > %(on)s
 update remote_filing set promise_only = false, papers_due = null, valid_to = null, evidence = %(evidence)s, version = version + 1
 where book = %(book)s and id = %(id)s and promise_only
 
--- filing_on --
--- The narrowest filing that covers a place on a day.
-select kind from remote_filing
-where book = %(book)s and person = %(person)s and valid_from <= %(on)s and (valid_to is null or valid_to >= %(on)s)
-  and (ended_on is null or ended_on > %(on)s) and region = any(%(places)s)
-order by array_position(%(places)s::text[], region), valid_from desc limit 1
-
 -- add_chronic --
 -- A disease a person is certified for.
 insert into chronic (book, id, person, disease, valid_from, valid_to, certified_by, evidence, recorded_at)
@@ -56,8 +49,3 @@ where book = %(book)s and person = %(person)s order by valid_from desc, id desc
 -- The last day of a certificate that runs longer.
 update chronic set valid_to = %(last)s, version = version + 1
 where book = %(book)s and id = %(id)s and person = %(person)s and valid_from <= %(last)s and (valid_to is null or valid_to > %(last)s)
-
--- diseases_on --
--- What a person is certified for on a day.
-select distinct disease from chronic where book = %(book)s and person = %(person)s and valid_from <= %(on)s
-  and (valid_to is null or valid_to >= %(on)s) order by disease

@@ -206,12 +206,12 @@ def binds(life: Life) -> bool:
         found = life.run(lambda tx: binding.standing(tx, life.packs, request, binder.ref))
         if found.state == "bound":
             return True
-        _next_step(life, request, binder, member, found)
+        _next_step(life, request, binder, found)
     life.fail(f"a request to bind came to no end, it is {found.state}")
     return False
 
 
-def _next_step(life: Life, request: UUID, binder: Soul, member: Soul, found: Any) -> None:
+def _next_step(life: Life, request: UUID, binder: Soul, found: Any) -> None:
     packs = life.packs
     if found.state == "asked":
         known = life.chance.choice((Kinship.CONFIRMED, Kinship.CONFIRMED, Kinship.UNKNOWN))

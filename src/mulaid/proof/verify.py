@@ -3,7 +3,7 @@ every decision replays to the same fen from the facts and packs it was stored wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from uuid import UUID
 
 from mulaid.db import Tx
@@ -19,7 +19,6 @@ from mulaid.settlement.premium import SQL as PREMIUMS
 from mulaid.settlement.premium import YEAR_PACK
 from mulaid.settlement.visit import SQL
 
-Progress = Callable[[str], None]
 FIRST = UUID(int=0)
 NOTHING_SEEN: Mapping[int, UUID] = {}
 

@@ -24,9 +24,6 @@ from mulaid.settlement import premium
 
 SQL = Statements("mulaid.settlement", "costs.sql")
 FIRST_YEAR, LAST_YEAR = 2000, 2200
-SOURCES = (
-    "pool", "supplement", "serious", "current_year", "account", "household", "aid", "wallet", "cash",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,6 @@ where book = %(book)s and kind = %(kind)s and since = %(since)s
 update walk set after = '00000000-0000-0000-0000-000000000000', left_out = '{}', done_at = null
 where book = %(book)s and kind = %(kind)s and since = %(since)s and done_at is not null
 
--- walks --
--- What has been done for a month, book by book.
-select book, people, fen, left_out, done_at from walk where kind = %(kind)s and since = %(since)s order by book
-
 -- books --
 -- Every book somebody is enrolled in.
 select distinct book from enrolment order by book

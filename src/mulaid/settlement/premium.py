@@ -37,7 +37,6 @@ from mulaid.settlement.visit import SQL as SETTLEMENT
 
 SQL = Statements("mulaid.settlement", "premium.sql")
 YEAR_PACK = "year"
-FIRST = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ def given_by(tx: Tx, payer: PersonRef) -> list[Row]:
     return [row for row in found if row is not None]
 
 
-def told(tx: Tx, library: Library, row: Row) -> list[Line]:
+def told(library: Library, row: Row) -> list[Line]:
     """Why a stored premium was paid as it was, in sentences."""
     facts = law.read(row["facts"])
     packs = {region: library.in_force(region, facts.on) for region in (facts.region, facts.payer_region)}

@@ -24,7 +24,7 @@ from mulaid.refusal import Refusal
 
 SQL = Statements("mulaid.settlement", "settlement.sql")
 LATE = timedelta(days=366)
-CLASS_A, CLASS_B, OUTSIDE = "01", "02", "03"
+CLASS_A, OUTSIDE = "01", "03"
 EVERY_BATCH = EVERY_LINE = "0000"
 
 

@@ -116,11 +116,6 @@ def several(label: str, options: Iterable[tuple[str, str]], *, wrong: str, help_
     )
 
 
-def agree(label: str, *, wrong: str) -> forms.BooleanField:
-    """Something the person must say yes to."""
-    return forms.BooleanField(label=label, error_messages={"required": wrong})
-
-
 def held(request: HttpRequest) -> QueryDict | None:
     """What was typed on this page before presence had to be proved, once."""
     kept = request.session.get(HELD)

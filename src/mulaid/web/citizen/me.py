@@ -88,7 +88,7 @@ def renew(request: HttpRequest, key: str) -> HttpResponse:
     try:
         with reading(visitor.actor) as tx:
             found = bonds.detail(tx, bond, me)
-            letter = bonds.renewal_letter(tx, library(), bond, me)
+            letter = bonds.renewal_letter(tx, bond, me)
             grown = oneself(tx, visitor).age >= bonds.pack_of(tx, library(), me)["face_check_min_age_years"]
             notice = credential.face_notice(tx, me) if grown else None
     except Refusal:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django import forms
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
@@ -28,7 +28,7 @@ from mulaid.refusal import Refusal
 from mulaid.web import providers
 from mulaid.web.console import door, told
 from mulaid.web.forms import Form, pick, text
-from mulaid.web.reading import Outcome, alone, database, named, now, reading
+from mulaid.web.reading import Outcome, alone, database, named, now, reading, see_other
 
 TABS = {"all": "全部", "open": "待领取", "mine": "我在办", "check": "待我复核", "papers": "等材料", "late": "已超时"}
 SOON_DAYS, MOST = 1, 200
@@ -165,7 +165,7 @@ def case(request: HttpRequest, number: str) -> HttpResponse:
     if request.method == "POST":
         form, outcome = _step(request, seen)
         if outcome is not None and outcome.done:
-            return HttpResponseRedirect(f"{door.PATH}/case/{number}?done={request.POST['do']}", status=door.SEE_OTHER)
+            return see_other(f"{door.PATH}/case/{number}?done={request.POST['do']}")
     return _page(request, ref, form)
 
 
@@ -187,7 +187,7 @@ def give(request: HttpRequest, number: str) -> HttpResponse:
         except StorageTrouble:
             form.refuse(Outcome({}, "evidence.store", "图片没有存上。", "请稍后再传一次。"))
         else:
-            return HttpResponseRedirect(f"{door.PATH}/case/{number}?done=papers", status=door.SEE_OTHER)
+            return see_other(f"{door.PATH}/case/{number}?done=papers")
     try:
         return _page(request, ref, form)
     except Refusal as refusal:
@@ -231,7 +231,7 @@ def look(request: HttpRequest, number: str, paper: UUID) -> HttpResponse:
         token = alone(lambda tx: casework.paper_link(tx, named(refs.CASE, number), paper, clerk.token), by=clerk.actor)
     except Refusal as refusal:
         return _no(request, refusal)
-    return HttpResponseRedirect(f"{door.PATH}/paper/{token}", status=door.SEE_OTHER)
+    return see_other(f"{door.PATH}/paper/{token}")
 
 
 def paper(request: HttpRequest, token: str) -> HttpResponse:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django import forms as django_forms
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
@@ -38,7 +38,7 @@ from mulaid.refusal import Refusal
 from mulaid.web import providers
 from mulaid.web.console import door, told
 from mulaid.web.forms import Form, Yuan, choice, pick, text
-from mulaid.web.reading import Outcome, alone, database, named, now, reading
+from mulaid.web.reading import Outcome, alone, database, named, now, reading, see_other
 from mulaid.web.words import region
 
 CASE_LETTERS = 27
@@ -232,7 +232,7 @@ def find(request: HttpRequest) -> HttpResponse:
         given = form.cleaned_data
         number = given["number"].strip()
         if len(number) == CASE_LETTERS and number[:1] in "Cc":
-            return HttpResponseRedirect(f"{door.PATH}/case/{number}", status=door.SEE_OTHER)
+            return see_other(f"{door.PATH}/case/{number}")
         try:
             alone(counter.count_look, by=clerk.actor)
             with reading(clerk.actor) as tx:
@@ -241,7 +241,7 @@ def find(request: HttpRequest) -> HttpResponse:
         except Refusal as refusal:
             form.refuse(Outcome({}, refusal.code, refusal.says, refusal.next), people_unknown="number")
         else:
-            return HttpResponseRedirect(address_of(found, given["purpose"]), status=door.SEE_OTHER)
+            return see_other(address_of(found, given["purpose"]))
     return render(request, "console/find.html", {"clerk": clerk, "form": form})
 
 
@@ -254,7 +254,7 @@ def person(request: HttpRequest, number: str) -> HttpResponse:
         form = Form(request.POST)
         outcome = door.act(request, lambda tx: _take_over(tx, request.POST.get("request", "")))
         if outcome.done:
-            return HttpResponseRedirect(f"{door.PATH}/case/{outcome.told['case']}?done=open", status=door.SEE_OTHER)
+            return see_other(f"{door.PATH}/case/{outcome.told['case']}?done=open")
         form.refuse(outcome)
     elif request.method == "POST":
         stops = request.POST.get("do") == "freeze"
@@ -262,9 +262,7 @@ def person(request: HttpRequest, number: str) -> HttpResponse:
         if form.checked():
             outcome = door.act(request, lambda tx: _stop(tx, whom, form.cleaned_data["words"] if stops else None))
             if outcome.done:
-                return HttpResponseRedirect(
-                    f"{address_of(whom, purpose)}&done={'freeze' if stops else 'thaw'}", status=door.SEE_OTHER
-                )
+                return see_other(f"{address_of(whom, purpose)}&done={'freeze' if stops else 'thaw'}")
             form.refuse(outcome, desk_words_needed="words") if stops else form.refuse(outcome)
     try:
         with reading(request.clerk.actor) as tx:
@@ -302,7 +300,7 @@ def open_matter(request: HttpRequest, number: str, matter: str) -> HttpResponse:
     if request.method == "POST" and form.checked():
         outcome = _counted(request, form) or door.act(request, lambda tx: _open(tx, matter, whom, about, form))
         if outcome.done:
-            return HttpResponseRedirect(f"{door.PATH}/case/{outcome.told['case']}?done=open", status=door.SEE_OTHER)
+            return see_other(f"{door.PATH}/case/{outcome.told['case']}?done=open")
         form.refuse(outcome, filing_bad_region="region", filing_same_area="region", filing_bad_day="since")
     context = {
         "clerk": request.clerk, "form": form, "matter": matters()[matter], "person": facts, "thing": thing,
@@ -326,7 +324,7 @@ def bind(request: HttpRequest, number: str) -> HttpResponse:
     if request.method == "POST" and form.checked():
         outcome = _counted(request, form) or _bind(request, whom, form)
         if outcome.done:
-            return HttpResponseRedirect(f"{door.PATH}/case/{outcome.told['case']}?done=open", status=door.SEE_OTHER)
+            return see_other(f"{door.PATH}/case/{outcome.told['case']}?done=open")
         form.refuse(outcome, family_relation_not_eligible="relation", people_unknown="number")
     context = {
         "clerk": clerk, "form": form, "matter": {"title": "窗口绑定亲情账户", "days": matters()["binding_review"].days},

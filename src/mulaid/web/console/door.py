@@ -14,7 +14,7 @@ from urllib.parse import quote
 import segno
 from django import forms
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.shortcuts import render
 from django.utils.safestring import mark_safe
@@ -26,11 +26,10 @@ from mulaid.db import Actor, Tx
 from mulaid.people.enrolment import book_for
 from mulaid.refusal import Refusal
 from mulaid.web.forms import Form, text
-from mulaid.web.reading import KEY_LETTERS, Outcome, alone, keyed, reading
+from mulaid.web.reading import KEY_LETTERS, Outcome, alone, keyed, reading, see_other
 from mulaid.web.visitor import inward
 
 View = Callable[..., HttpResponse]
-SEE_OTHER, FORBIDDEN = 303, 403
 PATH = "/console"
 MADE_UP = (("zhao.demo", "经办，武汉"), ("qian.demo", "复核，湖北"))
 """The demo city's clerks (mulaid.demo.city)."""
@@ -70,7 +69,7 @@ def clerk(view: View, roles: Sequence[str] = BUSINESS) -> View:
         found = _known(request)
         if found is None:
             back = quote(request.get_full_path()) if request.method in ("GET", "HEAD") else ""
-            return HttpResponseRedirect(f"{PATH}/enter" + (f"?next={back}" if back else ""), status=SEE_OTHER)
+            return see_other(f"{PATH}/enter" + (f"?next={back}" if back else ""))
         request.clerk = found
         if not set(roles) & set(found.staff.roles):
             return refused(request, Refusal("staff.not_allowed"))
@@ -173,7 +172,7 @@ def page(request: HttpRequest) -> HttpResponse:
         except Refusal as refusal:
             form.trouble = Outcome({}, refusal.code, refusal.says, refusal.next)
         else:
-            return admit(request, HttpResponseRedirect(after, status=SEE_OTHER), token)
+            return admit(request, see_other(after), token)
     told = {"form": form, "next": after, "made_up": _made_up()}
     return render(request, "console/enter.html", told)
 
@@ -207,13 +206,13 @@ def prove(request: HttpRequest) -> HttpResponse:
         except Refusal as refusal:
             form.refuse(Outcome({}, refusal.code, refusal.says, refusal.next), entrance_wrong_code="code")
         else:
-            return HttpResponseRedirect(f"{PATH}/enter", status=SEE_OTHER)
+            return see_other(f"{PATH}/enter")
     return _show_secret(request, form, None)
 
 
 def leave(request: HttpRequest) -> HttpResponse:
     """Sign out."""
-    return dismiss(request, HttpResponseRedirect(f"{PATH}/enter", status=SEE_OTHER))
+    return dismiss(request, see_other(f"{PATH}/enter"))
 
 
 def _made_up() -> list[dict[str, str]]:

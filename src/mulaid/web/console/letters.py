@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms as django_forms
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
@@ -27,7 +27,7 @@ from mulaid.refusal import Refusal
 from mulaid.web.console import door, told
 from mulaid.web.console.counter import HIDDEN, about_of, address_of, holder, no_page, purpose_of
 from mulaid.web.forms import Form, Yuan, pick, text
-from mulaid.web.reading import Outcome, alone, named, reading
+from mulaid.web.reading import Outcome, alone, named, reading, see_other
 
 
 class Limits(Form):
@@ -119,7 +119,7 @@ def give(request: HttpRequest, number: str) -> HttpResponse:
         if isinstance(form, Promise):
             outcome = door.act(request, lambda tx: _authorise(tx, giver, form))
             if outcome.done:
-                return HttpResponseRedirect(f"{address_of(giver, purpose)}&done=aid", status=door.SEE_OTHER)
+                return see_other(f"{address_of(giver, purpose)}&done=aid")
         else:
             outcome, letter, back = _promised(request, giver, form)
         form.refuse(outcome, people_unknown="number") if outcome.refused else None
@@ -171,7 +171,7 @@ def renew(request: HttpRequest, number: str) -> HttpResponse:
     if request.method == "POST":
         outcome = door.act(request, lambda tx: _renew(tx, bond, request.POST.get("agreed", "")))
         if outcome.done:
-            return HttpResponseRedirect(f"{address_of(whom, purpose)}&done=renew", status=door.SEE_OTHER)
+            return see_other(f"{address_of(whom, purpose)}&done=renew")
         form.refuse(outcome)
     try:
         with reading(request.clerk.actor) as tx:
@@ -204,7 +204,7 @@ def agree(request: HttpRequest, number: str, what: str) -> HttpResponse:
             form = made()
             outcome = door.act(request, lambda tx: _grant(tx, what, whom, about, word)) if word.is_valid() else None
             if outcome and outcome.done:
-                return HttpResponseRedirect(f"{address_of(whom, purpose)}&done={what}", status=door.SEE_OTHER)
+                return see_other(f"{address_of(whom, purpose)}&done={what}")
             form.trouble = outcome or _stale()
         elif made is Open or (request.method == "POST" and form.checked()):
             letter, back = _letter(request, what, whom, about, form)

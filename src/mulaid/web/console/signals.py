@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
@@ -20,7 +20,7 @@ from mulaid.refusal import Refusal
 from mulaid.web import drawing, whose
 from mulaid.web.console import door
 from mulaid.web.forms import Form, choice
-from mulaid.web.reading import named, reading
+from mulaid.web.reading import named, reading, see_other
 from mulaid.web.words import region
 
 MOST = 200
@@ -92,7 +92,7 @@ def one(request: HttpRequest, number: str) -> HttpResponse:
 
             outcome = door.act(request, work)
             if outcome.done:
-                return HttpResponseRedirect(f"{door.PATH}/signals/{number}?done=1", status=door.SEE_OTHER)
+                return see_other(f"{door.PATH}/signals/{number}?done=1")
             form.refuse(outcome, watch_note_needed="words")
     try:
         signal, seen = _read(request, ref)

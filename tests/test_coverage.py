@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mulaid.policy.cases import read_cases
+from mulaid.policy.casefile import read_cases
 from mulaid.policy.channels import channels
 from mulaid.policy.pack import library
 from mulaid.policy.questions import questions

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import mulaid
 from mulaid.policy import facts as fact
 from mulaid.policy import rules
-from mulaid.policy.cases import Case, read_cases, run
+from mulaid.policy.casefile import read_cases
+from mulaid.policy.cases import Case, run
 from mulaid.policy.explain import SENTENCES, explain
 from mulaid.policy.facts import REMOTE, SELF, Facts, Giver, Patient, Portion, Wallet, Year
 from mulaid.policy.pack import NATION, Library, Pack, PackTrouble, library

@@ -300,10 +300,10 @@ def test_check_runs_the_cases_and_tells_what_came_out_otherwise(folder: Path, ca
     cases.write_text(good + "[case.visit.expect]\nfund = 60\n", "utf-8")
     assert check(folder).faults == ["990100/cases.toml: X1: visit 1: fund: expected 60.00, got 50.00"]
     cases.write_text("[[case]]\n", "utf-8")
-    assert "a case needs on = date" in check(folder).faults[0]
+    assert "on is missing: the day of care" in check(folder).faults[0]
     city(folder, 'grade = "A"\n', HALF.replace('"inherit"', '"unknown", note = "没有公布。"'))
     cases.write_text(good + "[case.visit.expect]\nfund = 50\n", "utf-8")
-    assert check(folder).faults[0].startswith("990100/cases.toml: X1: refused: 某市的规则“门诊统筹支付比例”没有公开依据")
+    assert check(folder).faults[0].startswith("990100/cases.toml: X1: visit 1: refused: 某市的规则“门诊统筹支付比例”没有公开依据")
     assert main(["packs", "check", str(folder), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["faults"]
 

@@ -15,7 +15,7 @@ from mulaid import jobs
 from mulaid.db import Tx
 from mulaid.ledger import chart
 from mulaid.people import family, household, standing, wallet
-from mulaid.policy.cases import read_cases
+from mulaid.policy.casefile import read_cases
 from mulaid.policy.pack import library
 
 HERE = Path(__file__).parent

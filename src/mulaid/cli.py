@@ -315,6 +315,9 @@ def cases_run(arguments: argparse.Namespace) -> int:
         if arguments.through == "gateway":
             from mulaid.proof.cases import run_through_gateway
 
+            if arguments.packs:
+                say("--packs goes with the law alone: the gateway settles by the packs of the program; leave one of the two out")
+                return 2
             return run_through_gateway(from_environment(), arguments.files, say)
         return _run_pure(arguments.files, open_library(arguments.packs))
     except CaseTrouble as trouble:
@@ -323,18 +326,27 @@ def cases_run(arguments: argparse.Namespace) -> int:
 
 
 def _run_pure(files: Sequence[Path], lib: Library) -> int:
-    from mulaid.policy.cases import read_cases, run
+    from mulaid.policy.casefile import read_file
+    from mulaid.policy.cases import CaseTrouble, run
 
     passed = failed = 0
+    faults: list[str] = []
     for file in files:
-        for case in read_cases(file):
-            differences = [f"visit {place}: {line}" for place, lines in enumerate(run(case, lib), 1) for line in lines]
+        cases, wrong = read_file(file)
+        faults += wrong
+        for case in cases:
+            try:
+                differences = [f"visit {place}: {line}" for place, lines in enumerate(run(case, lib), 1) for line in lines]
+            except CaseTrouble as trouble:
+                differences = [str(trouble)]
             say(f"{'ok  ' if not differences else 'FAIL'} {case.id} {case.title}")
             for line in differences:
                 say(f"     {line}")
             passed, failed = passed + (not differences), failed + bool(differences)
-    say(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    for line in faults:
+        say(line)
+    say(f"{passed} passed, {failed} failed" + (f", {len(faults)} faults in the files" if faults else ""))
+    return 2 if faults else 1 if failed else 0
 
 
 def simulate(arguments: argparse.Namespace) -> int:

@@ -123,10 +123,12 @@ def _remote_cut(pack: Pack, facts: Facts, trace: Trace) -> Decimal | None:
 def _outpatient(
     pack: Pack, facts: Facts, base: Fen, current: Fen, classes: Sequence[str], cut: Decimal | int, trace: Trace
 ) -> Benefit:
+    if not base + current:
+        # Nothing to share in: what the fund pays on this day need not be known.
+        return Benefit(OUTPATIENT)
     if not rules.fund_pays_here(pack, classes, facts.level):
         # What no fund shares in does not use up the year's deductible either.
-        if base + current:
-            trace.add("pool", 0, "outpatient_ratio", eligible=base, level=facts.level)
+        trace.add("pool", 0, "outpatient_ratio", eligible=base, level=facts.level)
         return Benefit(OUTPATIENT, current)
     deductible = min(base, rules.deductible_due(pack, facts, classes))
     if deductible:

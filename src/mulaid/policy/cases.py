@@ -1,30 +1,28 @@
-"""Worked examples: `cases.toml` read, and run through the law alone. The format is docs/packs.md chapter 6."""
+"""Worked examples, and their run through the law alone. `casefile` reads them; the format is docs/packs.md chapter 6."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from decimal import Decimal
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from mulaid.money import Fen, parse_yuan, yuan
+from mulaid.money import Fen, yuan
+from mulaid.policy import rules
 from mulaid.policy.benefit import INPATIENT, OUTPATIENT
-from mulaid.policy.facts import REMOTE, SELF, Facts, Giver, Patient, Portion, Wallet, Year
-from mulaid.policy.pack import Library
-from mulaid.policy.parameters import LEVELS, RELATIONS
+from mulaid.policy.facts import SELF, Facts, Giver, Patient, Portion, Wallet, Year
+from mulaid.policy.pack import NATION, Library
 from mulaid.policy.split import Decision, added, decide
 from mulaid.refusal import Refusal
 
 SUMS = ("admissions", "inpatient_in_policy", "inpatient_fund", "disease_deductible", "disease_fund", "self_paid", "serious")
 GROSS = ("quota_left", "month_left", "year_left", "day_left")
-CARE = ("outpatient", "pharmacy", "inpatient")
+DEDUCTIBLE = "deductible"
 
 
 class CaseTrouble(Exception):
-    """A case file cannot be understood; the message names case, member and what is expected. For its author, in English."""
+    """A case file cannot be understood; each line names file, case, place, key and what is expected. For its author."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,11 @@ class CaseGiver:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One worked example. `before` is what was known before its first visit, without a bill."""
+    """One worked example. `before` is what was known before its first visit, without a bill.
+
+    `assumed` names what the author left to the law of the day (`complete`): the year's deductible, and the day of binding of
+    authorisations and quotas, by their ids.
+    """
 
     id: str
     title: str
@@ -61,6 +63,7 @@ class Case:
     before: Facts
     givers: tuple[CaseGiver, ...]
     visits: tuple[Visit, ...]
+    assumed: frozenset[str] = frozenset()
 
     @property
     def patient(self) -> Patient:
@@ -102,6 +105,8 @@ class Outcome:
 
     def differences(self, expect: Mapping[str, Any]) -> list[str]:
         """Where this outcome is not what was expected; amounts of `expect` are fen."""
+        if "refused" in expect:
+            return [f"expected to be refused with {expect['refused']}, but it was settled"]
         found = {
             "fund": self.fund,
             "current_year": self.current_year,
@@ -133,9 +138,111 @@ def _shown(value: Any) -> str:
     return yuan(value)
 
 
+def refused(code: str, says: str, expect: Mapping[str, Any]) -> list[str]:
+    """The differences of a visit that was refused: none when the case expects this refusal."""
+    return [] if expect.get("refused") == code else [f"refused: {says}"]
+
+
+def complete(case: Case, library: Library) -> Case:
+    """The case with what it left out taken from the law; raises CaseTrouble for a region that no pack speaks for.
+
+    Where care went before without its deductible being told, that is as far as taken as the law takes it. Who is not said to have
+    been bound on a day was thirty days before, or on the first day after on which it was allowed.
+    """
+    _known_regions(case, library)
+    facts, last = case.before, case.visits[-1].on
+    givers = []
+    for entry in case.givers:
+        giver = entry.giver
+        if giver.aid in case.assumed:
+            day = _first(giver.bound, last, partial(_giver_stopped, library, giver))
+            giver = replace(giver, bound=day, filed=day)
+        givers.append(replace(entry, giver=giver))
+    wallets = []
+    for wallet in facts.wallets:
+        if wallet.grant in case.assumed:
+            day = _first(wallet.bound, last, partial(_wallet_stopped, library, case, wallet))
+            wallet = replace(wallet, bound=day)
+        wallets.append(wallet)
+    year = facts.year
+    if DEDUCTIBLE in case.assumed and (year.in_policy or year.fund):
+        year = replace(year, deductible=_taken(case, library))
+    before = replace(facts, givers=tuple(entry.giver for entry in givers), wallets=tuple(wallets), year=year)
+    return replace(case, before=before, givers=tuple(givers))
+
+
+def _known_regions(case: Case, library: Library) -> None:
+    people = [("patient", case.patient.region), *((f"giver {one.shown}", one.region) for one in case.before.givers)]
+    people += [(f"wallet {one.shown}", one.region) for one in case.before.wallets]
+    for who, region in people:
+        if region == NATION or all(sheet.region == NATION for sheet in library.layers(region)):
+            provinces = ", ".join(sorted(one for one in library.sheets if one.endswith("0000") and one != NATION))
+            raise CaseTrouble(f'{who}: region = "{region}": no pack of this region or its province; provinces are {provinces}')
+
+
+def _first(bound: str, last: date, stopped: Callable[[date], str]) -> str:
+    """The first day from `bound` to `last` on which nothing stops it; `bound` when something always does."""
+    day = date.fromisoformat(bound[:10])
+    while day <= last:
+        if not stopped(day):
+            return day.isoformat() + bound[10:]
+        day += timedelta(days=1)
+    return bound
+
+
+def _taken(case: Case, library: Library) -> Fen:
+    """What the year's deductible took, given what went before: all of it once the fund has paid."""
+    visit = next((one for one in case.visits if one.use != INPATIENT), case.visits[0])
+    pack = library.in_force(case.patient.region, visit.on)
+    if pack["outpatient_deductible_mode"] not in ("annual", "annual_by_level_difference"):
+        return 0
+    year = case.before.year
+    facts = replace(case.before, on=visit.on, level=visit.level, year=Year())
+    due = rules.deductible_due(pack, facts, rules.classes_of(pack, facts))
+    return due if year.fund else min(due, year.in_policy)
+
+
+def _giver_stopped(library: Library, giver: Giver, on: date) -> str:
+    """Why nobody could have authorised this on a day, as `people.eligibility` says it; empty when somebody could."""
+    return "" if giver.relation in library.in_force(giver.region, on)["mutual_aid_relations"] else "aid.relation_not_eligible"
+
+
+def _wallet_stopped(library: Library, case: Case, wallet: Wallet, on: date) -> str:
+    """Why nobody could have frozen this quota on a day, as `people.wallet` says it."""
+    if wallet.relation == SELF:
+        return ""
+    theirs, own = library.in_force(wallet.region, on), library.in_force(case.patient.region, on)
+    if wallet.relation not in theirs["mutual_aid_relations"]:
+        return "aid.relation_not_eligible"
+    if theirs["wallet_mode"] != "quota" or own["wallet_mode"] != "quota":
+        return "wallet.area_not_open"
+    if theirs["mutual_aid_mode"] != "quota" and not rules.outside_area(theirs, case.patient.region, wallet.region):
+        return "wallet.not_needed"
+    return "" if wallet.uses <= theirs["mutual_aid_use_types"] else "aid.use_prohibited"
+
+
+def never_made(case: Case, library: Library) -> dict[str, str]:
+    """The authorisations and quotas that could not have been made on their day, by id, with the reason."""
+    found = {giver.aid: _giver_stopped(library, giver, date.fromisoformat(giver.bound[:10])) for giver in case.before.givers}
+    for wallet in case.before.wallets:
+        found[wallet.grant] = _wallet_stopped(library, case, wallet, date.fromisoformat(wallet.bound[:10]))
+    return {made: reason for made, reason in found.items() if reason}
+
+
 def run(case: Case, library: Library) -> list[list[str]]:
-    """The case through the law alone: for each visit the list of differences, empty where it came out as expected."""
-    known = case.before
+    """The case through the law alone: for each visit the list of differences, empty where it came out as expected.
+
+    Raises CaseTrouble for a region without a pack.
+    """
+    case = complete(case, library)
+    missing = never_made(case, library)
+    entries = [entry for entry in case.givers if entry.giver.aid not in missing]
+    known = replace(
+        case.before,
+        givers=tuple(entry.giver for entry in entries),
+        wallets=tuple(wallet for wallet in case.before.wallets if wallet.grant not in missing),
+    )
+    names = {giver.aid: giver.shown for giver in case.before.givers} | {quota.grant: quota.shown for quota in case.before.wallets}
     deducted: set[tuple[str, date]] = set()
     results = []
     for visit in case.visits:
@@ -148,7 +255,7 @@ def run(case: Case, library: Library) -> list[list[str]]:
             use=visit.use,
             level=visit.level,
             portions=visit.portions,
-            givers=tuple(_on_the_day(giver, entry, visit.on) for giver, entry in zip(known.givers, case.givers, strict=True)),
+            givers=tuple(_on_the_day(giver, entry, visit.on) for giver, entry in zip(known.givers, entries, strict=True)),
             year=replace(known.year, deducted_here_today=again),
             use_accounts=visit.use_accounts,
             remote=visit.remote,
@@ -156,8 +263,13 @@ def run(case: Case, library: Library) -> list[list[str]]:
             other_province=bool(visit.disease and visit.remote),  # examples of care elsewhere are played in other provinces
         )
         regions = {case.patient.region, *(giver.region for giver in facts.givers)}
-        decision = decide({region: library.in_force(region, visit.on) for region in regions}, facts)
-        results.append(Outcome.of(decision).differences(visit.expect))
+        try:
+            decision = decide({region: library.in_force(region, visit.on) for region in regions}, facts)
+        except Refusal as refusal:
+            results.append(refused(refusal.code, refusal.sentence, visit.expect))
+            continue
+        wrong = Outcome.of(decision).differences(visit.expect)
+        results.append(wrong + [f"{names[made]} could not be bound: {missing[made]}" for made in missing if wrong])
         if decision.deductible and decision.benefit == OUTPATIENT:
             deducted.add(here)
         known = _after(known, decision)
@@ -197,235 +309,3 @@ def _on_the_day(giver: Giver, entry: CaseGiver, on: date) -> Giver:
         return giver
     resumed = entry.resumed_from is not None and entry.resumed_from <= on
     return replace(giver, status="normal" if resumed else "suspended", suspended_since_bound=since.isoformat())
-
-
-def read_cases(path: Path) -> list[Case]:
-    """The cases of a file; raises CaseTrouble naming case and member."""
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CaseTrouble(f"{path}: {error}") from None
-    rows = raw.get("case")
-    if not isinstance(rows, list) or not rows:
-        raise CaseTrouble(f"{path}: no [[case]]")
-    return [_Reader(f"{path}: {row.get('id', f'case {place}')}").case(row) for place, row in enumerate(rows, 1)]
-
-
-class _Reader:
-    """Reads one case; every complaint starts with where it is."""
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-
-    def trouble(self, says: str) -> CaseTrouble:
-        return CaseTrouble(f"{self.where}: {says}")
-
-    def known(self, row: Any, what: str, *names: str) -> Mapping[str, Any]:
-        if not isinstance(row, dict):
-            raise self.trouble(f"{what} is not a table")
-        if strange := set(row) - set(names):
-            raise self.trouble(f"{what}: unknown member {', '.join(sorted(strange))}; known are {', '.join(names)}")
-        return row
-
-    def fen(self, row: Mapping[str, Any], name: str, default: Any = 0) -> Any:
-        value = row.get(name, default)
-        if value is None:
-            return None
-        try:
-            return parse_yuan(str(value))
-        except Refusal:
-            raise self.trouble(f"{name} = {value!r} is not an amount in yuan") from None
-
-    def day(self, row: Mapping[str, Any], name: str, default: date | None = None) -> date | None:
-        value = row.get(name, default)
-        if value is not None and (not isinstance(value, date) or hasattr(value, "hour")):
-            raise self.trouble(f"{name} = {value!r} is not a date such as 2025-08-01 (without quotes)")
-        return value
-
-    def word(self, row: Mapping[str, Any], name: str, default: str, *words: str) -> str:
-        value = row.get(name, default)
-        if value not in words:
-            raise self.trouble(f"{name} = {value!r} is none of {', '.join(words)}")
-        return str(value)
-
-    def case(self, row: Mapping[str, Any]) -> Case:
-        self.known(row, "case", "id", "title", "region", "on", "patient", "giver", "wallet", "visit", "note")
-        on = self.day(row, "on")
-        region = str(row.get("region", ""))
-        if on is None or len(region) != 6 or not region.isascii() or not region.isdecimal():
-            raise self.trouble("a case needs on = date and region = six digits in quotes")
-        patient = self.known(
-            row.get("patient", {}), "patient", "scheme", "class", "born", "retired_on", "family_doctor", "status", "account",
-            "current_year", "spent", "name", "frozen", "household", "reward",
-        )  # fmt: skip
-        spent = self.known(patient.get("spent", {}), "spent", "in_policy", "fund", "deductible", "supplement", *SUMS)
-        household = self.known(patient.get("household", {}), "household", "left", "head")
-        if not isinstance(row.get("visit"), list) or not row["visit"]:
-            raise self.trouble("a case needs at least one [[case.visit]]")
-        givers = tuple(self.giver(giver, region, on, place) for place, giver in enumerate(row.get("giver", []), 1))
-        before = Facts(
-            on=on,
-            use="outpatient",
-            level="L2",
-            patient=self.patient(patient, region),
-            portions=(),
-            account=self.fen(patient, "account"),
-            current_year=self.fen(patient, "current_year"),
-            givers=tuple(entry.giver for entry in givers),
-            year=Year(*(self.fen(spent, name) for name in ("in_policy", "fund", "supplement", "deductible"))),
-            frozen=self.fen(patient, "frozen"),
-            household=self.fen(household, "left"),
-            household_head=str(household.get("head", "")),
-            wallets=tuple(self.wallet(wallet, region, on, place) for place, wallet in enumerate(row.get("wallet", []), 1)),
-            reward=self.fen(patient, "reward"),
-            admissions=self.count(spent, "admissions"),
-            **{name: self.fen(spent, name) for name in SUMS if name != "admissions"},
-        )
-        return Case(
-            id=str(row.get("id", "")),
-            title=str(row.get("title", "")),
-            on=on,
-            before=before,
-            givers=givers,
-            visits=tuple(self.visit(visit, on) for visit in row["visit"]),
-        )
-
-    def count(self, row: Mapping[str, Any], name: str) -> int:
-        value = row.get(name, 0)
-        if type(value) is not int or not 0 <= value <= 100:
-            raise self.trouble(f"{name} = {value!r} is not a whole number from 0 to 100")
-        return value
-
-    def uses(self, row: Mapping[str, Any]) -> frozenset[str]:
-        uses = row.get("uses", list(CARE))
-        if not isinstance(uses, list) or not uses or set(map(str, uses)) - set(CARE):
-            raise self.trouble(f"uses is a list of {', '.join(CARE)}")
-        return frozenset(map(str, uses))
-
-    def wallet(self, row: Mapping[str, Any], region: str, on: date, place: int) -> Wallet:
-        self.known(row, "wallet", "name", "relation", "region", "left", "bound", "until", "uses")
-        name = str(row.get("name", f"wallet {place}"))
-        bound, until = self.day(row, "bound", on - timedelta(days=30)), self.day(row, "until")
-        assert bound is not None
-        return Wallet(
-            grant=f"{place:04d}",
-            person=name,
-            shown=name,
-            relation=self.word(row, "relation", "child", SELF, *RELATIONS),
-            region=str(row.get("region", region)),
-            left=self.fen(row, "left"),
-            bound=bound.isoformat() + "T00:00:00",
-            uses=self.uses(row),
-            until=until.isoformat() if until else None,
-        )
-
-    def patient(self, row: Mapping[str, Any], region: str) -> Patient:
-        scheme = self.word(row, "scheme", "employee", "employee", "resident")
-        kind = self.word(row, "class", "active", "active", "retired")
-        retired = scheme == "employee" and kind == "retired"
-        born = self.day(row, "born", date(1960, 1, 1) if retired else date(1980, 1, 1))
-        assert born is not None
-        return Patient(
-            region=region,
-            base="resident" if scheme == "resident" else kind,
-            status=self.status(row),
-            born=born,
-            retired_on=self.day(row, "retired_on", date(born.year + 60, 1, 1) if retired else None),
-            family_doctor=bool(row.get("family_doctor", False)),
-        )
-
-    def status(self, row: Mapping[str, Any]) -> str:
-        return self.word(row, "status", "normal", "normal", "suspended", "lapsed_waiting", "ended", "moved")
-
-    def giver(self, row: Mapping[str, Any], region: str, on: date, place: int) -> CaseGiver:
-        self.known(
-            row, "giver", "name", "relation", "region", "bound", "filed", "account", "current_year", "status", "suspended_from",
-            "resumed_from", "quota", "settlement_cap", "frozen", "rank", "chosen", "uses", "group", "month_left", "year_left",
-            "day_left", "keep", "paused", "until",
-        )  # fmt: skip
-        name = str(row.get("name", f"giver {place}"))
-        bound = self.day(row, "bound", on - timedelta(days=30))
-        filed = self.day(row, "filed", bound)
-        until = self.day(row, "until")
-        assert bound is not None
-        assert filed is not None
-        giver = Giver(
-            aid=f"{place:04d}",
-            person=name,
-            shown=name,
-            relation=self.word(row, "relation", "child", *RELATIONS),
-            region=str(row.get("region", region)),
-            status=self.status(row),
-            filed=filed.isoformat() + "T00:00:00",
-            bound=bound.isoformat() + "T00:00:00",
-            account=self.fen(row, "account"),
-            current_year=self.fen(row, "current_year"),
-            frozen=self.fen(row, "frozen"),
-            quota_left=self.fen(row, "quota", None),
-            settlement_cap=self.fen(row, "settlement_cap", None),
-            rank=row.get("rank"),
-            uses=self.uses(row),
-            group=row.get("group"),
-            until=until.isoformat() if until else None,
-            chosen=bool(row.get("chosen", False)),
-            month_left=self.fen(row, "month_left", None),
-            year_left=self.fen(row, "year_left", None),
-            day_left=self.fen(row, "day_left", None),
-            keep=self.fen(row, "keep"),
-            paused=bool(row.get("paused", False)),
-        )
-        return CaseGiver(giver, self.day(row, "suspended_from"), self.day(row, "resumed_from"))
-
-    def visit(self, row: Mapping[str, Any], case_on: date) -> Visit:
-        self.known(
-            row, "visit", "use", "level", "institution", "on", "in_policy", "upfront", "over_limit", "self_funded", "personal",
-            "items", "use_accounts", "expect", "note", "remote", "disease",
-        )  # fmt: skip
-        use = self.word(row, "use", OUTPATIENT, *CARE)
-        level = "pharmacy" if use == "pharmacy" else self.word(row, "level", "L2", *LEVELS)
-        on = self.day(row, "on", case_on)
-        assert on is not None
-        ordinary = Portion(
-            "",
-            self.fen(row, "in_policy"),
-            self.fen(row, "upfront") + self.fen(row, "personal"),
-            self.fen(row, "over_limit"),
-            self.fen(row, "self_funded"),
-        )
-        items = tuple(
-            Portion(str(item.get("tag", "")), 0, 0, 0, self.fen(item, "amount"))
-            for item in (self.known(item, "item", "amount", "tag") for item in row.get("items", []))
-        )
-        return Visit(
-            use=use,
-            level=level,
-            institution=str(row.get("institution", "a")),
-            on=on,
-            portions=tuple(portion for portion in (ordinary, *items) if portion.total),
-            use_accounts=bool(row.get("use_accounts", True)),
-            expect=self.expect(row.get("expect")),
-            remote=self.word(row, "remote", "", "", *REMOTE),
-            disease=str(row.get("disease", "")),
-        )
-
-    def expect(self, row: Any) -> dict[str, Any]:
-        names = (
-            "fund",
-            "current_year",
-            "own",
-            "aid",
-            "aid_total",
-            "cash",
-            "person",
-            "deductible",
-            "household",
-            "wallets",
-            "serious",
-        )
-        row = self.known(row, "expect", *names)
-        if not row:
-            raise self.trouble("expect is empty: a case that expects nothing cannot fail")
-        return {
-            name: {who: self.fen(value, who) for who in value} if name in ("aid", "wallets") else self.fen(row, name)
-            for name, value in row.items()
-        }

@@ -14,7 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from mulaid.policy.cases import CaseTrouble, read_cases, run
+from mulaid.policy.casefile import read_cases
+from mulaid.policy.cases import CaseTrouble, run
 from mulaid.policy.channels import channels, read_channels
 from mulaid.policy.pack import GRADES, NATION, UNKNOWN, Library, Pack, PackTrouble, Sheet, Value, library, region_number
 from mulaid.policy.parameters import PARAMETERS, Band, reference
@@ -103,13 +104,13 @@ def _run_cases(lib: Library, path: Path, found: Findings) -> set[str]:
     try:
         cases = read_cases(path)
     except CaseTrouble as trouble:
-        found.faults.append(f"{label}: {str(trouble).removeprefix(f'{path}: ')}")
+        found.faults += [f"{label}: {line.removeprefix(f'{path}: ')}" for line in str(trouble).splitlines()]
         return set()
     for case in cases:
         try:
             results = run(case, lib)
-        except Refusal as refusal:
-            found.faults.append(f"{label}: {case.id}: refused: {refusal.sentence}")
+        except CaseTrouble as trouble:
+            found.faults.append(f"{label}: {case.id}: {trouble}")
             continue
         found.faults += [f"{label}: {case.id}: visit {place}: {line}" for place, lines in enumerate(results, 1) for line in lines]
     found.cases += len(cases)

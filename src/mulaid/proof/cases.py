@@ -26,7 +26,7 @@ from mulaid import commands, refs, schema
 from mulaid.calendar import SHANGHAI, business_date, year_start
 from mulaid.client import ID_CARD, Certificate, Client, Connection, Info, Line, NoAnswer, Refused
 from mulaid.crypto import Keys
-from mulaid.db import Actor, Database, Tx, process_url
+from mulaid.db import Actor, Database, Statements, Tx, process_url
 from mulaid.demo import city
 from mulaid.demo.city import Item, Place
 from mulaid.gateway.app import Gateway, build
@@ -36,14 +36,16 @@ from mulaid.people import aid, credential, enrolment, filings, household, identi
 from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance
 from mulaid.policy.benefit import INPATIENT
-from mulaid.policy.cases import SUMS, Case, CaseGiver, Outcome, Visit, read_cases
-from mulaid.policy.facts import Portion, Wallet
+from mulaid.policy.casefile import read_file
+from mulaid.policy.cases import SUMS, Case, CaseGiver, CaseTrouble, Outcome, Visit, complete, refused
+from mulaid.policy.facts import SELF, Portion, Wallet
 from mulaid.policy.pack import library
 from mulaid.postgres import Server
 from mulaid.refusal import Refusal
 from mulaid.settings import Settings
 from mulaid.settlement import pay
 
+SQL = Statements("mulaid.proof", "cases.sql")
 Say = Callable[[str], None]
 BY = Actor("cases", "proof")
 BEFORE = timedelta(days=30)
@@ -57,7 +59,7 @@ ITEMS = (
 )
 DAILY = "what is left of a day needs a region with a daily limit, and no pack has one"
 REWARD = "the reward of unbroken enrolment is told as an amount, and living through it would need the years that earned it"
-USED_UP = "a limit that is used up before the case begins would need bills the case does not tell"
+A_YUAN = 100
 ONE_CODE = "a code names one chosen giver, the case has several"
 AWAY = {"long_term": "310000", "referral": "440100", "emergency": "330100", "other": "510100", "unfiled": "650100"}
 """Where care away from home takes place, one place a kind of filing, so that no filing covers another visit's."""
@@ -66,10 +68,17 @@ ANOTHER_PROVINCE = "430100"
 
 
 def run_through_gateway(settings: Settings, files: Sequence[Path], say: Say) -> int:
-    """Every case of the files; the exit code is 1 when one failed. Raises CaseTrouble for a file that cannot be understood."""
-    cases = [case for file in files for case in read_cases(file)]
+    """Every case of the files; the exit code is 1 when one failed, 2 when a file has faults, which are told at the end.
+
+    Raises CaseTrouble for a file that cannot be read at all.
+    """
+    read = [read_file(file) for file in files]
+    faults = [fault for _, wrong in read for fault in wrong]
     with scratch(settings) as (url, keys):
-        return run_on(url, keys, cases, say, embedded=settings.database_url is None)
+        code = run_on(url, keys, [case for cases, _ in read for case in cases], say, embedded=settings.database_url is None)
+    for fault in faults:
+        say(fault)
+    return 2 if faults else code
 
 
 def run_on(url: str, keys: Keys, cases: Sequence[Case], say: Say, *, embedded: bool) -> int:
@@ -82,7 +91,10 @@ def run_on(url: str, keys: Keys, cases: Sequence[Case], say: Say, *, embedded: b
                 say(f"     skipped through the gateway: {reason}")
                 skipped += 1
                 continue
-            differences = list(town.differences(case))
+            try:
+                differences = list(town.differences(complete(case, library())))
+            except CaseTrouble as trouble:
+                differences = [str(trouble)]
             say(f"{'ok  ' if not differences else 'FAIL'} {case.id} {case.title}")
             for line in differences:
                 say(f"     {line}")
@@ -98,8 +110,6 @@ def _skipped(case: Case) -> str:
         return REWARD
     if any(giver.day_left is not None for giver in givers):
         return DAILY
-    if any(left is not None and left <= 0 for giver in givers for left in (giver.quota_left, giver.month_left, giver.year_left)):
-        return USED_UP
     return ONE_CODE if sum(giver.chosen for giver in givers) > 1 else ""
 
 
@@ -183,7 +193,7 @@ class _People:
     home: str
     givers: dict[str, PersonRef] = field(default_factory=dict)
     aids: dict[str, UUID] = field(default_factory=dict)
-    wallets: dict[str, PersonRef] = field(default_factory=dict)
+    wallets: dict[str, tuple[int, UUID, int]] = field(default_factory=dict)
     pool: tuple[int, UUID] | None = None
     refused: dict[str, str] = field(default_factory=dict)
 
@@ -194,7 +204,7 @@ class _People:
         found = {("own", ""): (mine.book, mine.id, chart.OWN), ("current", ""): (mine.book, mine.id, chart.CURRENT_YEAR)}
         found |= {("aid", name): (ref.book, ref.id, chart.OWN) for name, ref in self.givers.items()}
         found |= {("kept", name): (ref.book, ref.id, chart.CURRENT_YEAR) for name, ref in self.givers.items()}
-        found |= {("wallet", name): (ref.book, ref.id, chart.OWN) for name, ref in self.wallets.items()}
+        found |= {("wallet", name): purse for name, purse in self.wallets.items()}
         return found | ({("pool", ""): (*self.pool, chart.HOUSEHOLD)} if self.pool else {})
 
 
@@ -228,24 +238,29 @@ class _Town:
         self.serial += 1
         self.now = _at(_first_day(case))
         people: _People = self.run(lambda tx: self.move_in(tx, case))
-        for quota in case.before.wallets:
+        granted = [quota for quota in case.before.wallets if quota.relation != SELF]
+        for quota in granted:
             if not quota.left:
                 self.use_up(case, people, quota)
         self.run(lambda tx: self.furnish(tx, case, people))
         self.now = max(self.now, _at(case.on - timedelta(days=1)))
         self.run(lambda tx: self.tie_up(tx, case, people))
-        for quota in sorted(case.before.wallets, key=lambda one: one.bound):
+        for quota in sorted(granted, key=lambda one: one.bound):
             if quota.left:
                 self.freeze_for(case, people, quota, quota.left)
         for place, visit in enumerate(case.visits, 1):
             self.now = max(self.now, _at(visit.on)) + timedelta(minutes=5 * place)
             try:
                 wrong = self.settle(case, people, visit)
-            except (Refused, Refusal, NoAnswer) as error:
+            except Refusal as refusal:
+                wrong = refused(refusal.code, refusal.sentence, visit.expect)
+            except Refused as answer:
+                wrong = refused(answer.code, answer.err_msg, visit.expect)
+            except NoAnswer as error:
                 wrong = [f"no settlement: {error}"]
             yield from (f"visit {place}: {line}" for line in wrong)
             if wrong:
-                yield from (f"visit {place}: {name} could not authorise: {code}" for name, code in people.refused.items())
+                yield from (f"visit {place}: {name} could not be bound: {code}" for name, code in people.refused.items())
 
     def move_in(self, tx: Tx, case: Case) -> _People:
         """The patient, insured, with the sums of the year and no money yet."""
@@ -275,7 +290,12 @@ class _Town:
 
     def furnish(self, tx: Tx, case: Case, people: _People) -> None:
         """Money, and the givers with their authorisations in the order in which they happened."""
-        _credit(tx, people.patient, case.patient.region, case.before.account, case.before.current_year)
+        patient = people.patient
+        _credit(tx, patient, case.patient.region, case.before.account, case.before.current_year)
+        for own in case.before.wallets:
+            if own.relation == SELF:
+                city.credit(tx, patient, case.patient.region, chart.WALLET, own.left)
+                people.wallets[own.shown] = (patient.book, patient.id, chart.WALLET)
         for place, entry in enumerate(case.givers):
             giver = entry.giver
             working = Enrolment(enrolment.EMPLOYEES, giver.region, "active")
@@ -285,7 +305,7 @@ class _Town:
             _credit(tx, ref, giver.region, giver.account, giver.current_year)
             people.givers[giver.shown] = ref
             with self.may_fail(tx, people, giver.shown):
-                people.aids[giver.shown] = _authorise(tx, ref, people.patient, entry, place)
+                people.aids[giver.shown] = _authorise(tx, ref, people.patient, entry, place, case.on)
             _what_happened_since(tx, ref, working, entry)
 
     def tie_up(self, tx: Tx, case: Case, people: _People) -> None:
@@ -294,13 +314,12 @@ class _Town:
         if before.household:
             with self.may_fail(tx, people, before.household_head):
                 self.fund_pool(tx, case, people)
-        frozen = [(people.givers[entry.giver.shown], entry.giver.frozen, entry.giver.shown) for entry in case.givers]
-        for owner, fen, name in [(people.patient, before.frozen, "病人"), *frozen]:
+        promised = [(people.givers[entry.giver.shown], entry.giver.frozen) for entry in case.givers]
+        for owner, fen in [(people.patient, before.frozen), *promised]:
             if fen:
-                elsewhere = Enrolment(enrolment.EMPLOYEES, ANOTHER_PROVINCE, "active")
-                somebody, _ = self.register(tx, "别人", ANY_BIRTHDAY, elsewhere, f"{people.home} {name}", _first_day(case))
-                with self.may_fail(tx, people, name):
-                    wallet.freeze(tx, library(), owner, somebody, "parent", fen)
+                # What a quota for somebody else has frozen, on days too on which quotas were no way to do so yet.
+                frozen = tx.run(wallet.SQL.freeze, book=owner.book, holder=owner.id, fen=fen, keep=0)
+                assert frozen, "a case freezes no more than an account holds"
         if before.household and given.status != "normal":
             now = enrolment.enrolled(tx, people.patient, business_date(tx.at))
             enrolment.enrol(tx, people.patient, replace(now, status=given.status), business_date(tx.at))
@@ -326,7 +345,7 @@ class _Town:
             name = _name(given.shown, len(people.wallets))
             ref, _ = self.register(tx, name, ANY_BIRTHDAY, working, f"{people.home} {given.shown}", _first_day(case))
             _credit(tx, ref, given.region, fen + library().in_force(given.region, case.on)["authoriser_balance_floor"], 0)
-            people.wallets[given.shown] = ref
+            people.wallets[given.shown] = (ref.book, ref.id, chart.OWN)
             until = date.fromisoformat(given.until) if given.until else None
             with self.may_fail(tx, people, given.shown):
                 wallet.freeze(tx, library(), ref, people.patient, given.relation, fen, uses=sorted(given.uses), valid_to=until)
@@ -492,7 +511,7 @@ def _first_day(case: Case) -> date:
     for entry in case.givers:
         days += [date.fromisoformat(entry.giver.bound[:10]), date.fromisoformat(entry.giver.filed[:10])]
         days += [entry.suspended_from] if entry.suspended_from else []
-    days += [date.fromisoformat(quota.bound[:10]) for quota in case.before.wallets]
+    days += [date.fromisoformat(quota.bound[:10]) for quota in case.before.wallets if quota.relation != SELF]
     return min(days) - BEFORE
 
 
@@ -517,16 +536,19 @@ ORDINARY_USES = frozenset({"outpatient", "pharmacy", "inpatient"})
 """What a case gives for when it does not say: as much of it as the region permits."""
 
 
-def _authorise(tx: Tx, giver: PersonRef, patient: PersonRef, entry: CaseGiver, place: int) -> UUID:
+def _authorise(tx: Tx, giver: PersonRef, patient: PersonRef, entry: CaseGiver, place: int, on: date) -> UUID:
     given = entry.giver
+    # Nobody can set a limit of nothing: one that is used up was a yuan.
+    quota, month, year = (A_YUAN if left == 0 else left for left in (given.quota_left, given.month_left, given.year_left))
     later = timedelta(milliseconds=place)  # of one day's authorisations the case's order decides, as it does in the law alone
     uses = None if given.uses == ORDINARY_USES else sorted(given.uses)
     until = date.fromisoformat(given.until[:10]) if given.until else None
-    terms = aid.Terms(
-        given.quota_left, given.settlement_cap, until, given.rank, uses, given.month_left, given.year_left, given.keep
-    )
+    terms = aid.Terms(quota, given.settlement_cap, until, given.rank, uses, month, year, given.keep)
     bound, filed = (datetime.fromisoformat(moment).replace(tzinfo=SHANGHAI) for moment in (given.bound, given.filed))
     made = aid.authorise(tx, library(), giver, patient, given.relation, terms, bound_at=bound + later, filed_at=filed + later)
+    if 0 in (given.quota_left, given.month_left, given.year_left):
+        used = {"quota": given.quota_left == 0, "month": given.month_left == 0, "year": given.year_left == 0}
+        tx.run(SQL.use_up, book=patient.book, id=made, on=on, **used)
     if given.paused:
         aid.pause(tx, made, giver, aid.find(tx, made).version)
     return made

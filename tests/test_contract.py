@@ -222,8 +222,8 @@ def test_text_is_stripped_and_numbers_become_text(sent: object, read: str) -> No
 
 
 OTHER_TYPES = [
-    *[True, False, [], {}, ["a"], {"a": 1}, 1.5, 10**50],
-    *[Decimal("NaN"), Decimal("Infinity"), Decimal("1E+9"), Decimal("1E-99")],
+    *[[], {}, ["a"], {"a": 1}, 1.5, 10**50],
+    *[Decimal("NaN"), Decimal("Infinity"), Decimal("1E+99"), Decimal("1E-99")],
 ]
 
 
@@ -232,6 +232,29 @@ OTHER_TYPES = [
 def test_values_of_another_type_are_refused(member: str, wrong: object) -> None:
     told = refused_settlement(**{member: wrong})
     assert (told.code, told.facts["field"]) == ("interface.bad_type", member)
+
+
+@pytest.mark.parametrize(("said", "flag"), [(True, "1"), (False, "0")])
+def test_a_truth_is_a_flag_where_there_are_just_two(said: bool, flag: str) -> None:
+    assert settle(acct_used_flag=said)["acct_used_flag"] == flag
+    assert check("2204", {"feedetail": FEE_LINE | {"rx_circ_flag": said}})["feedetail"][0]["rx_circ_flag"] == flag
+    for member in ("certno", "medfee_sumamt", "med_type", "mdtrt_cert_type"):
+        assert refused_settlement(**{member: said}).code == "interface.bad_type"
+
+
+@pytest.mark.parametrize("unset", ["0001-01-01 00:00:00", "1900-01-01", "1900-01-01 00:00:00", "1899/12/30", "18991230000000"])
+def test_a_date_that_was_never_set_is_none(unset: str) -> None:
+    line = check("2204", {"feedetail": FEE_LINE | {"fee_ocur_time": unset}})["feedetail"][0]
+    assert "fee_ocur_time" not in line
+
+
+def test_empty_lines_are_left_out_where_no_line_is_needed() -> None:
+    visit, named = {"mdtrt_id": "V1", "psn_no": "P1"}, {"diag_code": "J00"}
+    empty: list[object] = [None, {}, {"diag_code": "", "diag_type": None, "vali_flag": "null"}]
+    assert check("2203", {"mdtrtinfo": visit, "diseinfo": [*empty, named]})["diseinfo"] == [named]
+    assert "diseinfo" not in check("2203", {"mdtrtinfo": visit, "diseinfo": empty})
+    assert refused("2203", {"mdtrtinfo": visit, "diseinfo": [{"diag_type": "1"}]}).code == "interface.missing_field"
+    assert refused("2204", {"feedetail": [FEE_LINE, {}]}).code == "interface.missing_field"
 
 
 def test_text_longer_than_declared_is_refused_where_it_matters_and_taken_where_not() -> None:
@@ -283,6 +306,15 @@ def test_only_strict_code_tables_refuse_unknown_values() -> None:
         (Decimal("0.0000000"), 0),
         ("-0.00", 0),
         ("9999999999.99", LARGEST_FEN),
+        # Java strips zeros so, as a number and as a text.
+        (Decimal("1E+2"), 10000),
+        ("1E+2", 10000),
+        ("1.2E+2", 12000),
+        # Sums of binary fractions.
+        (Decimal("29.799999999999997"), 2980),
+        ("145.00000000000003", 14500),
+        (Decimal("0.30000000000000004"), 30),
+        ("9999999.990000001", 999999999),
     ],
 )
 def test_amounts_are_read_to_the_fen(sent: object, fen: int) -> None:
@@ -294,7 +326,8 @@ def test_amounts_are_read_to_the_fen(sent: object, fen: int) -> None:
 NO_AMOUNTS = [
     *["1.001", "-0.01", "1e2", "1,000", "+1", "1.", ".", "-", "1 2", "１", "٣", "abc", "0x1", "NaN", "007", "-.5"],
     *["10000000000", "1" * 5000, "0." + "0" * 5000],
-    *[-1, 10**30, Decimal("-1"), Decimal("1.005"), Decimal("1E-30")],
+    *[-1, 10**30, Decimal("-1"), Decimal("1.005"), Decimal("1E-30"), Decimal("1E+10"), "1E+10", "1E2", "1e+2", "E+2", "1E+99"],
+    *["29.79999", "29.7950000000001", "-29.799999999999997", "0.00000000001", "29.799999999999997000000000"],
 ]
 
 
@@ -323,6 +356,13 @@ def test_every_amount_is_read_back_from_each_way_to_write_it(fen: int, zeros: in
         ("pric", Decimal("6.123456"), "6.123456"),
         ("pric", Decimal("0E-9"), "0"),
         ("pric", Decimal("0.000001"), "0.000001"),
+        ("pric", Decimal("3.3333333333333335"), "3.333333"),
+        ("pric", "16.66666666666666667", "16.666667"),
+        ("pric", "1E+2", "100"),
+        ("cnt", Decimal("0.30000000000000004"), "0.3"),
+        ("cnt", "0.12345", "0.1235"),
+        ("cnt", Decimal("1E+1"), "10"),
+        ("prd_days", Decimal("2.3333333333333335"), "2.33"),
         ("prd_days", 365, "365"),
     ],
 )
@@ -333,7 +373,7 @@ def test_other_numbers_are_exact(member: str, sent: object, number: str) -> None
     assert not clean.is_signed()
 
 
-NO_NUMBERS = ["0.12345", -1, "-1", "1e3", "x", ".", "1.2.3", "01", 10**12, "1" * 13, "9" * 60, "1." + "0" * 60]
+NO_NUMBERS = ["0.00001", -1, "-1", "1e3", "x", ".", "1.2.3", "01", 10**12, "1" * 13, "9" * 60, "1." + "0" * 60]
 
 
 @pytest.mark.parametrize("wrong", NO_NUMBERS)

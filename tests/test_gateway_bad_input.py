@@ -168,7 +168,7 @@ BODIES: list[tuple[str, bytes, str]] = [
     ("deep", b'{"a":' + b"[" * DEEP + b"]" * DEEP + b"}", "message.too_deep"),
     ("bomb", b"[" * 100_000, "message.too_deep"),
     ("bomb of objects", b'{"a":' * 40_000, "message.too_deep"),
-    ("a byte too much", b" " * (256 * 1024 + 1), "message.too_large"),
+    ("a byte too much", b" " * (1024 * 1024 + 1), "message.too_large"),
     ("ten megabytes", b'"' + b"x" * 10_000_000 + b'"', "message.too_large"),
     ("no members", b"{}", "interface.missing_field"),
     ("no message number", b'{"infno":"2207","fixmedins_code":"H1"}', "interface.missing_field"),
@@ -233,7 +233,6 @@ def test_amounts_are_never_guessed(scene: Scene, amount: str) -> None:
     [
         ("-80.00", "bad_amount"),
         ("80.001", "bad_amount"),
-        ("8e1", "bad_type"),
         ("80E400", "bad_type"),
         ("1e-400", "bad_type"),
         ("true", "bad_type"),
@@ -250,11 +249,11 @@ def test_amounts_that_are_json_numbers_are_not_guessed_either(scene: Scene, amou
     refuses(scene, body, f"interface.{code}")
 
 
-@pytest.mark.parametrize("given", ["-1", "abc", "1.23456", "1e3", "9999999999999", "１"])
+@pytest.mark.parametrize("given", ["-1", "abc", "0.00001", "1e3", "9999999999999", "１"])
 def test_quantities_and_prices_are_numbers(scene: Scene, given: str) -> None:
     refuses(scene, message("2204", scene.lines(cnt=given)), "interface.bad_number")
     refuses(scene, message("2102", scene.sale(cnt=given), at="P1"), "interface.bad_number")
-    price = given if given != "1.23456" else "1.2345678"
+    price = given if given != "0.00001" else "0.0000001"
     refuses(scene, message("2204", scene.lines(pric=price)), "interface.bad_number")
 
 

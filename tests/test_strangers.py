@@ -499,3 +499,178 @@ def test_a_token_is_asked_for_and_borne_in_any_case(served: Served, card: str) -
         done(served, envelope("1101", {"data": by_card(card)}), headers=head)
     answer = told(served, envelope("1101", {"data": by_card(card)}), headers={"Authorization": "Bearer x"})
     assert answer["code"] == 401
+
+
+# What a second look at the field found
+
+
+def scanned(name: str, served: Served) -> Message:
+    """A request to the decoder, as the library form has it."""
+    return {"orgId": "H1", "businessType": "01101", "operatorId": "1", "ecQrCode": served.shows_code(name)}
+
+
+def test_an_envelope_at_the_decoders_address_is_answered_as_an_envelope(served: Served, card: str) -> None:
+    """Where every transaction has an address, 1162 has the decoder's, and its program reads infcode and output."""
+    name = next(name for name, number in served.numbers.items() if number == card)
+    path = "/fsi/api/hsecfc/localQrCodeQuery"
+    found = done(served, envelope("1162", {"data": scanned(name, served)}), path)
+    assert found["data"]["idNo"] == card
+    wrong = told(served, envelope("1162", {"data": {**scanned(name, served), "ecQrCode": "1" * 28}}), path)
+    assert (wrong["infcode"], wrong["output"]) == (-1, None)
+    bare = told(served, {"data": scanned(name, served)}, path)
+    assert (bare["code"], bare["data"]["idNo"]) == (0, card)
+
+
+def test_what_is_no_token_is_told_apart_from_a_token_that_is_no_longer_good(served: Served, card: str) -> None:
+    """Scanning again would not help: the program has left decoding out, or has named the wrong kind of credential."""
+    name = next(name for name, number in served.numbers.items() if number == card)
+    before = contents(served.db.url)
+    cases = (
+        (served.shows_code(name), "message.code_not_decoded"),
+        (card, "message.number_as_token"),
+        (card.lower(), "message.number_as_token"),
+        ("420100" + "0" * 32, "credential.bad_token"),
+    )
+    number = person(served, card)
+    line = {"feedetl_sn": "1", "med_list_codg": "A", "det_item_fee_sumamt": 1, "cnt": 1, "pric": 1}
+    for given, code in cases:
+        shown = {"mdtrt_cert_type": "01", "mdtrt_cert_no": given}
+        sale = {"psn_no": number, "medfee_sumamt": 1, **shown}
+        for infno, asked, at in (
+            ("1101", {"data": shown}, "H1"),
+            ("2201", {"data": {"psn_no": number, "ipt_otp_no": "1", **shown}}, "H1"),
+            ("2102", {"druginfo": sale, "drugdetail": [line]}, "P1"),
+        ):
+            assert code in told(served, envelope(infno, asked, at=at))["err_msg"]
+    after = contents(served.db.url)
+    assert {name for name in after if after[name] != before[name]} <= {"credential_code", "code"}, "only the code was made"
+
+
+FULL_LINE = {
+    "dise_codg": "", "rxno": "RX2026030200001", "rx_circ_flag": "0", "fee_ocur_time": "2026-03-02 10:00:00",
+    "medins_list_codg": "YN-000001",
+    "sin_dos_dscr": "每次一片", "used_frqu_dscr": "每日三次", "prd_days": "7", "medc_way_dscr": "口服", "bilg_dept_codg": "0301",
+    "bilg_dept_name": "心血管内科门诊", "bilg_dr_codg": "D420100000001", "bilg_dr_name": "李医生", "acord_dept_codg": "0401",
+    "acord_dept_name": "门诊西药房", "orders_dr_code": "D420100000002", "orders_dr_name": "张药师", "hosp_appr_flag": "1",
+    "tcmdrug_used_way": "", "etip_flag": "0", "etip_hosp_code": "", "dscg_tkdrug_flag": "0", "matn_fee_flag": "0",
+}  # fmt: skip
+
+
+def test_five_hundred_lines_with_every_member_fit_into_a_message(served: Served, card: str) -> None:
+    """Written the longest way there is: letters escaped, and the input a text in the message."""
+    number = person(served, card)
+    opened = done(served, envelope("2201", {"data": {"psn_no": number, "ipt_otp_no": "1", **by_card(card)}}))["data"]
+    ids = {"mdtrt_id": opened["mdtrt_id"], "psn_no": number}
+    amount = {"med_list_codg": "MINE", "det_item_fee_sumamt": "0.10", "cnt": "1.0000", "pric": "0.100000"}
+    lines = [{"feedetl_sn": f"20260302{row:010d}", "chrg_bchno": "L", **ids, **amount, **FULL_LINE} for row in range(500)]
+    message = envelope("2204", json.dumps({"feedetail": lines}))
+    raw = json.dumps(message).encode()
+    assert len(raw) > 500_000
+    answer = json.loads(exchange(served, raw)[2])
+    assert answer["infcode"] == 0, answer["err_msg"]
+    assert len(answer["output"]["result"]) == 500
+    bill = {**ids, **by_card(card), "medfee_sumamt": 50, "chrg_bchno": "L", "acct_used_flag": "1"}
+    paid = done(served, envelope("2207", {"data": bill}))["setlinfo"]
+    assert paid["medfee_sumamt"] == Decimal("50.00")
+    done(served, envelope("2208", {"data": {**ids, "setl_id": paid["setl_id"]}}))
+
+
+def test_a_file_may_be_large_wherever_its_number_stands(served: Served) -> None:
+    """Java's maps have no order: the input may come before the number of the transaction, which may be a number."""
+    content = b"S1\tV1\tP1\t1.00\t0.00\t1.00\t0\r\n" * 40_000
+    upload = {"fsUploadIn": {"in": base64.b64encode(content).decode(), "filename": "d.txt", "fixmedins_code": "H1"}}
+    for infno in ("9101", 9101):
+        message = envelope(infno, ...)
+        raw = json.dumps({"input": upload, **message}).encode()
+        assert len(raw) > 1024 * 1024
+        answer = json.loads(exchange(served, raw)[2])
+        assert answer["infcode"] == 0, answer["err_msg"]
+        number = answer["output"]["file_qury_no"]
+        assert exchange(served, b"", f"/download?file_qury_no={number}", method="GET")[2] == content
+    for infno in ("1101", "2204"):
+        answer = json.loads(exchange(served, json.dumps({"input": upload, **envelope(infno, ...), "note": "9101"}).encode())[2])
+        assert "message.too_large" in answer["err_msg"]
+
+
+def test_binary_fractions_and_javas_powers_are_settled_to_the_fen(served: Served, card: str) -> None:
+    """A till that adds up in doubles, divides for a price, and one that strips zeros: what they mean is certain."""
+    number = person(served, card)
+    sale = {"psn_no": number, **by_card(card), "acct_used_flag": True}
+    noisy = [
+        {"feedetl_sn": 1, "med_list_codg": "MINE", "det_item_fee_sumamt": 12.6 * 3, "cnt": 0.1 + 0.2, "pric": 126.0},
+        {"feedetl_sn": 2, "med_list_codg": "MINE", "det_item_fee_sumamt": 10.0, "cnt": 3, "pric": 10 / 3},
+    ]
+    total = 12.6 * 3 + 10.0
+    assert repr(12.6 * 3) == "37.8"
+    noisy.append({"feedetl_sn": 3, "med_list_codg": "MINE", "det_item_fee_sumamt": 0.1 + 0.2, "cnt": 1, "pric": 0.3})
+    total += 0.1 + 0.2
+    assert len(repr(0.1 + 0.2)) > 10
+    message = envelope("2102", {"druginfo": {**sale, "medfee_sumamt": total}, "drugdetail": noisy}, at="P1")
+    paid = done(served, message)
+    assert [row["det_item_fee_sumamt"] for row in paid["detlcutinfo"]] == [Decimal("37.80"), Decimal("10.00"), Decimal("0.30")]
+    assert [row["cnt"] for row in paid["detlcutinfo"]] == [Decimal("0.3000"), Decimal(3), Decimal(1)]
+    assert (paid["setlinfo"]["medfee_sumamt"], paid["setlinfo"]["acct_pay"]) == (Decimal("48.10"), Decimal("48.10"))
+    done(
+        served, envelope("2103", {"data": {name: paid["setlinfo"][name] for name in ("setl_id", "mdtrt_id", "psn_no")}}, at="P1")
+    )
+    row = {"feedetl_sn": "1", "med_list_codg": "MINE", "det_item_fee_sumamt": "AMOUNT", "cnt": "1E+1", "pric": "1E+1"}
+    body = json.dumps(envelope("2101", {"druginfo": {**sale, "medfee_sumamt": "1E+2"}, "drugdetail": [row]}, at="P1")).encode()
+    answer = json.loads(exchange(served, body.replace(b'"AMOUNT"', b"1E+2"))[2])
+    assert answer["infcode"] == 0, answer["err_msg"]
+    assert answer["output"]["setlinfo"]["medfee_sumamt"] == 100
+
+
+def test_a_preview_refuses_what_the_sale_would_refuse(served: Served, card: str) -> None:
+    number = person(served, card)
+    row = {"feedetl_sn": "1", "med_list_codg": "A", "det_item_fee_sumamt": 3, "cnt": 1, "pric": 3}
+    sale = {"druginfo": {"psn_no": number, **by_card(card), "medfee_sumamt": 6}, "drugdetail": [row, row]}
+    for infno in ("2101", "2102"):
+        assert "visit.line_twice" in told(served, envelope(infno, sale, at="P1"))["err_msg"]
+
+
+def test_lines_sent_again_under_another_number_say_how_to_go_on(served: Served, card: str) -> None:
+    """After a time-out some programs upload anew: changing the serials, as one would think, would bill everything twice."""
+    number = person(served, card)
+    opened = done(served, envelope("2201", {"data": {"psn_no": number, "ipt_otp_no": "1", **by_card(card)}}))["data"]
+    ids = {"mdtrt_id": opened["mdtrt_id"], "psn_no": number}
+    line = {**ids, "feedetl_sn": "1", "chrg_bchno": "B", "med_list_codg": "MINE", "det_item_fee_sumamt": 3, "cnt": 1, "pric": 3}
+    done(served, envelope("2204", {"feedetail": [line]}))
+    assert "2205" in told(served, envelope("2204", {"feedetail": [line]}))["err_msg"]
+    done(served, envelope("2205", {"data": {**ids, "chrg_bchno": "B"}}))
+    done(served, envelope("2204", {"feedetail": [line]}))
+    paid = done(served, envelope("2207", {"data": {**ids, **by_card(card), "medfee_sumamt": 3}}))["setlinfo"]
+    refund = {**ids, "setl_id": paid["setl_id"]}
+    back = done(served, envelope("2208", {"data": refund}))["setlinfo"]["setl_id"]
+    # The answer may have been lost with the number of the refund in it, which programs keep.
+    assert back in told(served, envelope("2208", {"data": refund}))["err_msg"]
+
+
+def test_an_operator_signs_in_with_the_envelopes_name_for_it(served: Served) -> None:
+    for node in ({"opter_no": "", "mac": "", "ip": ""}, {"opter_no": None, "ip": "10.0.0.1"}):
+        assert done(served, envelope("9001", {"signIn": node}))["signinoutb"]["sign_no"]
+
+
+def test_letters_of_two_bytes_are_told_from_bad_json(served: Served, card: str) -> None:
+    text = json.dumps(envelope("1101", {"data": by_card(card)}), ensure_ascii=False)
+    for charset in ("utf-16-le", "utf-16", "gbk"):
+        assert "message.not_utf8" in json.loads(exchange(served, text.encode(charset))[2])["err_msg"]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_who_writes_its_own_way_is_refused_in_it_too(served: Served, signed: bool) -> None:
+    """An old front platform reads GB18030, capitals and text around text, and nothing else, from the first message on."""
+    code = "H8" if signed else "H9"
+    served.run(lambda tx: served.opens(tx, code, "八院", 1, "420100", "L2", "old-front"))
+    headers = {"apikey": f"{registers(served, code, 'apikey', 'old-front')}.{SECRET.decode()}"} if signed else None
+    for more, reason in (
+        ({"mdtrtarea_admvs": "310000"}, "message.wrong_area"),
+        ({"infno": "0000"}, "interface.unknown_infno"),
+    ):
+        message = {**envelope("1101", {"data": by_card("100000198506010012")}, at=code), **more}
+        status, kind, raw = exchange(served, json.dumps(message, ensure_ascii=False).encode("gb18030"), headers=headers)
+        assert (status, kind) == (200, "application/json; charset=gb18030")
+        outer = json.loads(raw.decode("gb18030"))
+        inner = json.loads(outer["body"])
+        assert (outer["code"], inner["INFCODE"]) == ("-1", "-1")
+        assert reason in inner["ERR_MSG"]
+        assert reason in outer["msg"]

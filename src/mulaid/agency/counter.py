@@ -315,7 +315,7 @@ def _wrong_charge(tx: Tx, one: _Application) -> UUID:
     if row["refunds"] is not None:
         raise Refusal("settlement.is_refund")
     if row["refunded_by"] is not None:
-        raise Refusal("settlement.refunded")
+        raise Refusal("settlement.refunded", refund=refs.show(refs.SETTLEMENT, row["refunded_by"]))
     return one.thing()
 
 

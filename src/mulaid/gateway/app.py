@@ -25,7 +25,6 @@ from mulaid.db import Actor, Database
 from mulaid.gateway import auth, contract, decoder, handlers, sealing
 from mulaid.gateway.auth import Client, Meter, Register, Request
 from mulaid.gateway.dialect import (
-    FORM,
     LARGEST_BODY,
     LARGEST_UPLOAD,
     Sent,
@@ -45,8 +44,8 @@ from mulaid.settlement import files, pay
 log = logging.getLogger("mulaid.gateway")
 Start = Callable[[str, list[tuple[str, str]]], Any]
 TOKENS, FETCHED = "/auth/oauth/token", "file_qury_no="
-# Only uploads of files may be large; their number must then stand where a sender writes it, at the head of the message.
-UPLOAD, UPLOAD_SAYS_SO = b'"9101"', 400
+UPLOAD = b"9101"
+"""Only uploads of files may be large, and this stands in every one of them."""
 # What may be asked for again: some programs do so by themselves, with the same number, when the status says so.
 PASSING = {429: "429 Too Many Requests", 503: "503 Service Unavailable"}
 DRAINED = 64 * 1024 * 1024
@@ -104,7 +103,8 @@ class Gateway:
                 given = {"access_token": auth.token(self.register, request, at), "token_type": "bearer"}
                 return Told(write({**given, "expires_in": auth.TOKEN_SECONDS}))
             client, nonce = auth.authenticate(self.register, request, at)
-            if place.endswith(decoder.ADDRESSES):
+            # Programs with an address a transaction send their envelope to the decoder's address as well.
+            if place.endswith(decoder.ADDRESSES) and not decoder.is_enveloped(request.body):
                 if nonce:
                     auth.claim(self.db, nonce)
                 return Told(decoder.answer(self._call, self.register, request, client, at))
@@ -114,6 +114,7 @@ class Gateway:
             if sealing.is_sealed(sent.message):
                 return Told(self._unsealed(request, sent.message, at))
             envelope, client = self._told_by(client, sent, at)
+            self._admit(client, envelope, sent)
             body = self._handle(client, envelope, sent, nonce, at)
             if isinstance(body, str):
                 body = dress(client.profile, body)
@@ -126,17 +127,14 @@ class Gateway:
             return _refused(Refusal("message.internal"), client, at)
 
     def _told_by(self, client: Client | None, sent: Sent, at: datetime) -> tuple[dict[str, Any], Client]:
-        """The envelope and its sender. Other bytes than UTF-8 are for senders that are known to write so, and for nobody else."""
+        """The envelope and its sender; in unreadable bytes nobody is looked for."""
         try:
             envelope = contract.check_envelope(sent.message)
-            client = self._sender(client, envelope, at)
+            return envelope, client or self._sender(envelope, at)
         except Refusal:
             if sent.charset == "utf-8":
                 raise
             raise Refusal("message.not_utf8") from None
-        if sent.charset not in ("utf-8", client.profile.charset):
-            raise Refusal("message.not_utf8")
-        return envelope, client
 
     def _download(self, request: Request, client: Client | None, at: datetime) -> str | handlers.File:
         """A file by its number in the address, for programs that fetch files so."""
@@ -191,13 +189,20 @@ class Gateway:
         )
         return Request("GET" if fetches else "POST", path.partition("?")[0], query, environ, body)
 
-    def _sender(self, client: Client | None, envelope: Mapping[str, Any], at: datetime) -> Client:
-        """The institution of the message: the one that signed, or the one named where an open connection is registered for it."""
+    def _sender(self, envelope: Mapping[str, Any], at: datetime) -> Client:
+        """The institution of a message that nobody signed: the one named, where an open connection is registered for it."""
         code = envelope["fixmedins_code"]
+        client = self.register.open_for(code, at) or self.register.open_for(code.upper(), at)
         if client is None:
-            client = self.register.open_for(code, at) or self.register.open_for(code.upper(), at)
-            if client is None:
-                raise Refusal("auth.refused")
+            raise Refusal("auth.refused")
+        return client
+
+    def _admit(self, client: Client, envelope: Mapping[str, Any], sent: Sent) -> None:
+        """Refuses what this sender may not send; it is known by now, so that it hears so in its own way of writing."""
+        # Other bytes than UTF-8 are for senders that are known to write so, and for nobody else.
+        if sent.charset not in ("utf-8", client.profile.charset):
+            raise Refusal("message.not_utf8")
+        code = envelope["fixmedins_code"]
         if client.institution.code != code and client.institution.code != code.upper():
             raise Refusal("auth.other_institution")
         client.allows(envelope.get("opter", ""))
@@ -205,7 +210,6 @@ class Gateway:
         area, own = envelope.get("mdtrtarea_admvs", ""), client.institution.region
         if area and not handlers.same_area(area, own):
             raise Refusal("message.wrong_area", given=area, found=own)
-        return client
 
     def _handle(
         self,
@@ -270,11 +274,10 @@ def _body(environ: Mapping[str, Any]) -> bytes:
     length = int(declared) if declared.isascii() and declared.isdecimal() else None
     most = LARGEST_BODY
     body: bytes = stream.read(most + 1 if length is None else min(length, most + 1))
-    form = (environ.get("CONTENT_TYPE") or "").lower().startswith(FORM)
-    if len(body) > most and (form or UPLOAD in body[:UPLOAD_SAYS_SO]):
+    if len(body) > most:
         most = LARGEST_UPLOAD
         body += stream.read((most + 1 if length is None else min(length, most + 1)) - len(body))
-    if len(body) > most:
+    if len(body) > most or (len(body) > LARGEST_BODY and UPLOAD not in body):
         drained = len(body)
         while drained < DRAINED and (chunk := stream.read(1 << 16)):
             drained += len(chunk)

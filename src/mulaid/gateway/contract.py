@@ -12,13 +12,13 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from mulaid.money import parse_yuan
+from mulaid.money import LARGEST_FEN, Fen, half_up, parse_yuan
 from mulaid.refusal import Refusal
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -294,7 +294,9 @@ def _read_nodes(nodes: tuple[Node, ...], message: Mapping[str, Any]) -> dict[str
             if node.need:
                 raise Refusal("interface.missing_node", node=node.name, meaning=node.says)
             continue
-        clean[node.name] = _read_list(node, given) if node.many else _read_row(node, _single(node, given), 0)
+        read = _read_list(node, given) if node.many else _read_row(node, _single(node, given), 0)
+        if read or not node.many:
+            clean[node.name] = read
     return clean
 
 
@@ -335,6 +337,9 @@ def _read_list(node: Node, given: object) -> list[dict[str, Any]]:
         raise Refusal("interface.too_many_lines", node=node.name, meaning=node.says, count=len(rows), most=node.most)
     clean = []
     for number, row in enumerate(rows, 1):
+        # A grid's last, empty line is sent along; where lines are needed, one that is empty may be one that was lost.
+        if not node.need and (_nothing(row) or (isinstance(row, Mapping) and all(map(_nothing, row.values())))):
+            continue
         if type(row) is not dict and not isinstance(row, Mapping):  # the check of the abstract type alone is slow
             raise _not_an_object(node, number)
         clean.append(_read_row(node, row, number))
@@ -426,10 +431,15 @@ def _plain(given: object, expected: str) -> str:
         if "E" not in text:
             return text
         exponent = given.as_tuple().exponent
-        # Very small numbers and long zeros are printed with an exponent although they were written out.
-        if isinstance(exponent, int) and -NUMBER_CHARS < exponent < 0:
+        # Very small numbers and long zeros are printed with an exponent although they were written out, and Java writes a
+        # hundred as 1E+2 where zeros were stripped; a text is no such number.
+        if isinstance(exponent, int) and -NUMBER_CHARS < exponent < (0 if expected == "文本" else NUMBER_CHARS):
             return format(given, "f")
     raise _Unreadable("interface.bad_type", expected=expected)
+
+
+_FLAGS: Mapping[bool, str] = {True: "1", False: "0"}
+_YES_NO = {"0", "1"}
 
 
 def _text_reader(field: Field) -> Reader:
@@ -439,6 +449,8 @@ def _text_reader(field: Field) -> Reader:
     meant = {code.lstrip("0"): code for code in codes}
 
     def read(given: object) -> str | None:
+        if type(given) is bool and codes.keys() == _YES_NO:
+            return _FLAGS[given]
         text = given.strip() if type(given) is str else _plain(given, "文本")
         if text in EMPTY:
             return None
@@ -460,6 +472,8 @@ def _code_reader(field: Field, codes: Codes) -> Reader:
     allowed = "、".join(f"{code}（{says}）" for code, says in codes.values.items())
 
     def read(given: object) -> str | None:
+        if type(given) is bool and codes.values.keys() == _YES_NO:
+            return _FLAGS[given]
         text = _plain(given, "文本")
         code = known.get(text)
         if code is None and text not in EMPTY:
@@ -479,15 +493,41 @@ def _money_reader(field: Field) -> Reader:
         try:
             if len(text) > NUMBER_CHARS:
                 raise _Unreadable("interface.bad_amount", given=_shown(text))
-            fen = parse_yuan(text, signed=True)
+            fen = parse_yuan(_written_out(text), signed=True)
         except Refusal:
-            raise _Unreadable("interface.bad_amount", given=_shown(text)) from None
+            meant = _without_noise(text)
+            if meant is None:
+                raise _Unreadable("interface.bad_amount", given=_shown(text)) from None
+            fen = meant
         if fen < 0 and not field.signed:
             raise _Unreadable("interface.bad_amount", given=_shown(text))
         return fen
 
     return read
 
+
+_POWER = re.compile(r"-?[1-9](?:\.[0-9]+)?E\+[0-9]{1,2}", re.ASCII)
+
+
+def _written_out(text: str) -> str:
+    """Java's way of printing a round number, `1E+2`, as the digits it means; other texts as they are."""
+    return format(Decimal(text), "f") if "E" in text and _POWER.fullmatch(text) else text
+
+
+_NOISE = re.compile(r"-?[0-9]{1,10}\.[0-9]{8,18}", re.ASCII)
+
+
+def _without_noise(text: str) -> Fen | None:
+    """The fen that a sum of binary fractions means, 29.799999999999997; None where more than the last digits are off."""
+    if not _NOISE.fullmatch(text):
+        return None
+    exact = Decimal(text) * 100
+    fen = half_up(exact)
+    return fen if fen and abs(exact - fen) < Decimal("0.0001") and abs(fen) <= LARGEST_FEN else None
+
+
+QUOTIENT = 2
+"""Decimals of a number that may have been divided: quantities, prices, days; what has fewer is counted."""
 
 _NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)?(?:\.([0-9]+))?", re.ASCII)
 
@@ -502,15 +542,19 @@ def _number_reader(field: Field) -> Reader:
         text = _plain(given, "数字")
         if text in EMPTY:
             return None
-        match = _NUMBER.fullmatch(text) if len(text) <= NUMBER_CHARS else None
+        match = _NUMBER.fullmatch(_written_out(text)) if len(text) <= NUMBER_CHARS else None
         if match is None:
             raise _Unreadable("interface.bad_number", given=_shown(text), scale=scale)
         sign, whole, decimals = match.groups()
         if decimals is None:
             fits = whole is not None and len(whole) <= most
         else:
-            fits = len(whole or "") <= most and (len(decimals) <= scale or len(decimals.rstrip("0")) <= scale)
-        number = Decimal(text) if fits else Decimal(-1)
+            # What was divided has more decimals than the table; it is no money, and a line's amount must agree with it.
+            fits = len(whole or "") <= most and (scale >= QUOTIENT or len(decimals.rstrip("0")) <= scale)
+        number = Decimal(match[0]) if fits else Decimal(-1)
+        if decimals is not None and len(decimals) > scale and fits:
+            rounded = number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
+            fits, number = bool(rounded) or not number, rounded
         if not fits or (sign and number and not field.signed):
             raise _Unreadable("interface.bad_number", given=_shown(text), scale=scale)
         return number or Decimal(0)
@@ -532,6 +576,9 @@ EARLIEST_YEAR = 1850
 UNSET_YEAR = "0001"
 """The year of a date that was never set, as one widespread runtime writes it."""
 
+UNSET = (UNSET_YEAR, "1900-01-01", "1899-12-30")
+"""How dates that were never set begin: those of .NET, of PowerBuilder and SQL Server, of Delphi."""
+
 
 def _moment_reader(given: object) -> datetime | None:
     """An aware moment in Shanghai; a day alone is its midnight, an offset that was sent is converted."""
@@ -539,7 +586,7 @@ def _moment_reader(given: object) -> datetime | None:
     try:
         # The usual form, three times as fast; the marks in their places keep out what else `fromisoformat` would take.
         if len(text) == 19 and text[4] == text[7] == "-" and text[10] == " " and text[13] == text[16] == ":":
-            if text.startswith(UNSET_YEAR):
+            if text.startswith(UNSET):
                 return None
             moment = datetime.fromisoformat(text).replace(tzinfo=SHANGHAI)
         else:
@@ -548,6 +595,8 @@ def _moment_reader(given: object) -> datetime | None:
             if text in EMPTY or (match and UNSET_YEAR in (match[1], match[5])):
                 return None
             moment = _moment(match)
+            if moment.isoformat().startswith(UNSET):
+                return None
         if moment.year < EARLIEST_YEAR:
             raise ValueError("older than anybody")
     except (ValueError, OverflowError):

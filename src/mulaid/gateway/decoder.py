@@ -13,7 +13,7 @@ from mulaid import audit, commands
 from mulaid.db import Tx
 from mulaid.gateway import contract, handlers
 from mulaid.gateway.auth import Client, Register, Request
-from mulaid.gateway.dialect import read_body, write
+from mulaid.gateway.dialect import read, read_body, write
 from mulaid.gateway.handlers.call import WRONG_CODE
 from mulaid.people import guessing
 from mulaid.refusal import Refusal
@@ -24,6 +24,14 @@ SHOWN, CHECKED, NOTIFIED = "ec.query", "cn.nhsa.auth.check", "cn.nhsa.settle.not
 NOT_A_CODE = 500159
 
 Caller = Callable[..., handlers.Call]
+
+
+def is_enveloped(body: bytes) -> bool:
+    """Whether a message for the decoder comes in the envelope of all transactions, and is to be answered like one."""
+    try:
+        return any(name.lower() == "infno" for name in read("", body).message)
+    except Refusal:
+        return False
 
 
 def answer(call_of: Caller, register: Register, request: Request, client: Client | None, at: datetime) -> str:

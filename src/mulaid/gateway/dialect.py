@@ -19,7 +19,8 @@ from mulaid.calendar import SHANGHAI, stamp
 from mulaid.money import yuan
 from mulaid.refusal import Refusal
 
-LARGEST_BODY = 256 * 1024
+# Five hundred lines with every member filled in, escaped, as a text in a text, and encrypted.
+LARGEST_BODY = 1024 * 1024
 LARGEST_UPLOAD = 8 * 1024 * 1024
 DEEPEST = 20
 UPLOADED = "fsUploadIn"
@@ -132,6 +133,8 @@ FORMS: Mapping[type, Callable[[Any], str]] = {
 
 def decoded(raw: bytes) -> tuple[str, str]:
     """A body as text with its encoding; refuses what is neither UTF-8 nor the one other encoding that programs still send."""
+    if b"\0" in raw:  # letters of two bytes, as PowerBuilder keeps them; in the other two no letter is zero
+        raise Refusal("message.not_utf8")
     for charset in ("utf-8-sig", "gb18030"):
         try:
             return raw.decode(charset), charset.removesuffix("-sig")

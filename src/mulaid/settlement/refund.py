@@ -43,7 +43,7 @@ def refund_whole(
     if row["refunds"] is not None:
         raise Refusal("settlement.is_refund")
     if row["refunded_by"] is not None:
-        raise Refusal("settlement.refunded")
+        raise Refusal("settlement.refunded", refund=refs.show(refs.SETTLEMENT, row["refunded_by"]))
     ref = refs.mint(book, tx.at)
     # The year and the authorisations before the purses: the order in which settlements take the same rows.
     tx.run(SQL.lessen_year, book=book, id=settlement)

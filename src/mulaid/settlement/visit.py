@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -276,8 +277,11 @@ def split_lines(tx: Tx, pack: Pack, on: date, lines: Sequence[Line]) -> list[Spl
     """Each line in policy, upfront, over limit and self-funded, by the catalogue of the day of care.
 
     An item the catalogue does not know is self-funded: the fund pays for what is listed. Refuses a line whose amount is not
-    quantity times price to within a fen a unit of rounding.
+    quantity times price to within a fen a unit of rounding, and a serial that comes twice.
     """
+    if len({line.serial for line in lines}) < len(lines):
+        counted = Counter(line.serial for line in lines)
+        raise Refusal("visit.line_twice", serial=next(serial for serial, count in counted.items() if count > 1))
     rows = tx.all(SQL.items, codes=list({line.item for line in lines}), on=on)
     items = {row["code"]: Item(**row) for row in rows}
     return [split_line(pack, line, items.get(line.item)) for line in lines]

@@ -113,14 +113,26 @@ def person_of(data: Mapping[str, Any]) -> PersonRef:
 
 
 def certificate(data: Mapping[str, Any]) -> tuple[str, str]:
-    """(token, document number) of the credential; both where a program puts the token beside an identity card."""
+    """(token, document number) of the credential; both where a program puts the token beside an identity card.
+
+    Refuses what stands in the place of a token and is none.
+    """
     kind, number = data.get("mdtrt_cert_type", ""), data.get("mdtrt_cert_no", "")
     if kind == TOKEN:
+        _check_decoded(number)
         return number.removeprefix(PAY), ""
     if kind == SOCIAL_CARD and len(number) != NUMBER_CHARS:
         return "", data.get("certno", "")
     beside = data.get("card_sn", "") if kind == ID_CARD else ""
     return beside if re.fullmatch(TOKEN_FORM, beside, re.ASCII) else "", number
+
+
+def _check_decoded(token: str) -> None:
+    """Refuses what is given in the place of a token and is none: a new code from the patient would not help."""
+    if re.fullmatch(r"[0-9]{28}", token, re.ASCII):
+        raise Refusal("message.code_not_decoded")
+    if re.fullmatch(r"[0-9]{17}[0-9Xx]", token, re.ASCII):
+        raise Refusal("message.number_as_token")
 
 
 def nothing_presented(data: Mapping[str, Any]) -> Refusal:

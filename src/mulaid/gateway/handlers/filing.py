@@ -254,7 +254,7 @@ def list_settlement(call: Call) -> str:
         if settled["refunds"] is not None:
             raise Refusal("settlement.is_refund")
         if settled["refunded_by"] is not None:
-            raise Refusal("settlement.refunded")
+            raise Refusal("settlement.refunded", refund=refs.show(refs.SETTLEMENT, settled["refunded_by"]))
         _check_list(call, settled)
         facts = {**data, **{name: call.input.get(name, []) for name in ("payinfo", "diseinfo", "oprninfo", "iteminfo")}}
         person = person_of(data)

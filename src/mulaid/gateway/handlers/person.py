@@ -23,7 +23,7 @@ def sign_in(call: Call) -> str:
 
     def work(tx: Tx) -> dict[str, Any]:
         number = f"{call.institution.region}{call.at.astimezone(SHANGHAI):%Y%m%d%H%M%S}{secrets.randbelow(10**10):010d}"
-        operator = call.input["signIn"]["opter_no"]
+        operator = call.input["signIn"].get("opter_no") or call.envelope.get("opter", "")
         tx.run(
             visit.SQL.sign_in,
             book=call.institution.book,

@@ -481,7 +481,7 @@ def test_uploads_in_every_form_come_back_as_they_were(town: City) -> None:
 
 
 def test_only_an_upload_may_be_large(town: City) -> None:
-    content = base64.b64encode(b"1\t2\r\n" * 100_000).decode()
+    content = base64.b64encode(b"1\t2\r\n" * 200_000).decode()
     whole = {"infno": "9101", "msgid": "LARGE", "fixmedins_code": "H1", "input": {"fsUploadIn": {"in": content, "filename": "l"}}}
     assert json.loads(town.post(json.dumps(whole).encode())[1])["infcode"] == 0
     smuggled = {"dev_no": "9101", "infno": "9001", "msgid": "L2", "fixmedins_code": "H1", "x": content}

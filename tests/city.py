@@ -239,9 +239,9 @@ class City:
         return {"psn_no": number, "mdtrt_id": answer["output"]["data"]["mdtrt_id"], **certificate}
 
     def uploads(
-        self, visit: dict[str, Any], lines: Sequence[tuple[str, str]], at: str = "H1", batch: str = "B1"
+        self, visit: dict[str, Any], lines: Sequence[tuple[str, str]], at: str = "H1", batch: str = "B1", **more: Any
     ) -> dict[str, Any]:
-        """Bill lines (item, amount)."""
+        """Bill lines (item, amount); `more` of each of them."""
         rows = []
         for item, amount in lines:
             self._serial += 1
@@ -257,6 +257,7 @@ class City:
                     "det_item_fee_sumamt": amount,
                     "cnt": 1,
                     "pric": amount,
+                    **more,
                 }
             )
         answer = self.send("2204", {"feedetail": rows}, at=at)

@@ -15,7 +15,7 @@ import pytest
 from city import City
 from desk import Desk
 from mulaid import cli, jobs, refs
-from mulaid.agency import casework, staff
+from mulaid.agency import casework, staff, watch
 from mulaid.calendar import business_date, wall_clock
 from mulaid.people import filings, standing
 from mulaid.people.identity import make_resident_id
@@ -275,3 +275,29 @@ def test_from_the_first_account_to_the_effect(city: City, typed: Typed) -> None:
     for wrong in ("C123", "V" + case[1:], case[:-1] + "U"):
         code, told = typed("desk", "show", wrong, "--as", "qian")
         assert (code, "refs.unknown" in told or "desk.unknown" in told) == (2, True)
+
+
+def test_signals_from_the_command_line(agency: City, typed: Typed) -> None:
+    city = agency
+    city.enrols("Wang", "5000.00")
+    city.now -= timedelta(days=2)
+    paid = []
+    for _ in range(10):
+        city.now += timedelta(minutes=1)
+        paid.append(city.buys("Wang", [("MINE", "99.90")]))
+    city.now = wall_clock()
+    assert jobs.look_for_misuse(city.db) == 1
+    number = refs.show(watch.SIGNAL, city.run(lambda tx: tx.all("select id from signal"))[0]["id"])
+    code, told = typed("desk", "signals", "--as", "zhao")
+    assert code == 0
+    assert number in told
+    assert "9 分钟内在 1 家药店购药 10 次，共 999.00 元" in told
+    assert "共 1 条" in told
+    assert number not in typed("desk", "signals", "--state", "harmless", "--as", "zhao")[1]
+    told = typed("desk", "signals", number, "--as", "zhao")[1]
+    assert "不是认定" in told
+    assert all(one["setl_id"] in told for one in paid)
+    assert city.numbers["Wang"] not in told
+    assert number not in typed("desk", "signals", "--as", "chen")[1]
+    assert typed("desk", "signals", number, "--as", "chen")[0] == 2
+    assert typed("desk", "signals", "nonsense", "--as", "zhao")[0] == 2

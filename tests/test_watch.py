@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -57,7 +58,7 @@ def test_ten_purchases_of_99_90_within_an_hour_are_a_signal(city: City) -> None:
     [one] = watched(city)
     assert (one["rule"], one["subject"], one["region"]) == ("split_person", str(city.people["Wang"].id), "420100")
     assert one["settlements"] == [city.settlement(each["setl_id"]) for each in paid]
-    assert one["facts"] == {"many": 10, "fen": 999_00, "people": 1, "places": 1, "minutes": 60}
+    assert one["facts"] == {"many": 10, "fen": 999_00, "people": 1, "places": 1, "minutes": 60, "paid": 0, "days": 0}
     assert one["ended_at"] - one["begun_at"] == HOUR
     assert str(one["version"]) == "2026-01-01"
     city.books_balance()
@@ -80,6 +81,245 @@ def test_split_purchases_to_the_second_and_the_fen(city: City, amounts: list[str
     some = watched(city)
     assert [row["rule"] for row in some] == ["split_person"] * found
     assert all(len(row["settlements"]) == len(amounts) for row in some)
+
+
+@pytest.fixture
+def family(city: City) -> City:
+    """Wang, who is bound to four relatives, with pharmacies in Wuhan, Xianning, Changsha and Shanghai beside P1."""
+    for code, region in (("P2", "420100"), ("P3", "421200"), ("P4", "430100"), ("P5", "310000"), ("P6", "310000")):
+        city.run(lambda tx, code=code, region=region: city.opens(tx, code, f"药店{code}", 2, region, "pharmacy"))
+    city.enrols("Wang", "5000.00")
+    for name, relation in RELATIONS.items():
+        city.enrols(name, "0", household="Wang")
+        city.binds("Wang", name, relation)
+    return city
+
+
+RELATIONS = {"father": "parent", "mother": "parent", "wife": "spouse", "son": "child"}
+
+
+def shown(city: City, name: str, at: str = "P1", by: str = "Wang") -> str:
+    """A relative shows somebody's code and the pharmacy reads it."""
+    code = city.shows_code(name, by)
+    body = {"ecQrCode": code, "orgId": at, "operatorId": "001", "businessType": "01101"}
+    return str(city.send("1162", {"data": body}, at=at)["output"]["data"]["ecToken"])
+
+
+# Split purchases of a family
+
+
+@pytest.mark.parametrize(
+    ("names", "amount", "place", "every", "found"),
+    [
+        (["father", "mother"] * 5, "99.90", "P1", HOUR / 9, ["split_family"]),
+        (["father", "mother"] * 5, "49.99", "P1", HOUR / 9, []),
+        (["father", "mother"] * 5, "50.00", "P1", HOUR / 9, ["split_family"]),
+        (["father", "mother"] * 5, "99.90", "P1", HOUR / 9 + timedelta(seconds=1), []),
+        (["father", "mother"] * 4 + ["father"], "99.90", "P1", MINUTE, []),
+        (["father"] * 10, "99.90", "P1", MINUTE, ["split_person"]),
+        (["father", "mother"] * 5, "99.90", "P1P2", MINUTE, []),
+    ],
+)
+def test_a_family_that_splits_its_purchases_at_one_pharmacy(
+    family: City, names: list[str], amount: str, place: str, every: timedelta, found: list[str]
+) -> None:
+    for number, name in enumerate(names):
+        at = place[:2] if number % 4 < 2 else place[-2:]
+        family.buys(name, [("MINE", amount)], at=at, token=shown(family, name, at))
+        family.now += every
+    some = watched(family)
+    assert [row["rule"] for row in some] == found
+    if found == ["split_family"]:
+        assert (some[0]["subject"], some[0]["facts"]["people"]) == (str(family.people["Wang"].id), 2)
+    family.books_balance()
+
+
+# One account at many places
+
+
+@pytest.mark.parametrize(
+    ("names", "places", "every", "found"),
+    [
+        (["father", "mother", "wife", "son"], ["P1"] * 4, 20 * MINUTE, ["drawn"]),
+        (["father", "mother", "wife", "son"], ["P1"] * 4, 20 * MINUTE + timedelta(seconds=1), []),
+        (["father", "mother", "wife"] * 2, ["P1"] * 6, MINUTE, []),
+        (["father"] * 4, ["P1", "P2", "H1", "H2"], 20 * MINUTE, ["drawn"]),
+        (["father"] * 4, ["P1", "P2", "H1", "H1"], MINUTE, []),
+    ],
+)
+def test_an_account_that_pays_for_many_within_an_hour(
+    family: City, names: list[str], places: list[str], every: timedelta, found: list[str]
+) -> None:
+    for name in dict.fromkeys(names):
+        family.authorises("Wang", name, RELATIONS[name])
+    for name, at in zip(names, places, strict=True):
+        assert family.pays(name, "10.00", at=at)["acct_mulaid_pay"] == 10
+        family.now += every
+    some = watched(family)
+    assert [row["rule"] for row in some] == found
+    if found:
+        assert (some[0]["subject"], some[0]["facts"]["paid"]) == (str(family.people["Wang"].id), 40_00)
+
+
+# Two cities
+
+
+@pytest.mark.parametrize(
+    ("places", "apart", "found"),
+    [
+        (["P1", "P3"], 10 * MINUTE, 1),  # cities of one province
+        (["P1", "P3"], 10 * MINUTE + timedelta(seconds=1), 0),
+        (["P1", "P4"], 10 * MINUTE, 1),  # Hubei and Hunan touch
+        (["P1", "P4"], 11 * MINUTE, 0),
+        (["P1", "P5"], HOUR, 1),  # Hubei and Shanghai do not
+        (["P1", "P5"], HOUR + timedelta(seconds=1), 0),
+        (["P1", "P2"], MINUTE, 0),  # one city
+        (["P5", "P6"], MINUTE, 0),
+    ],
+)
+def test_nobody_is_in_two_cities_at_once(family: City, places: list[str], apart: timedelta, found: int) -> None:
+    for at in places:
+        family.buys("Wang", [("MINE", "10.00")], at=at)
+        family.now += apart
+    some = watched(family)
+    assert [row["rule"] for row in some] == ["travel"] * found
+    family.books_balance()
+
+
+def test_the_hand_that_shows_is_in_one_city_and_the_patients_may_be_in_others(family: City) -> None:
+    family.buys("father", [("MINE", "10.00")], at="P1", token=shown(family, "father"))
+    family.now += MINUTE
+    family.buys("father", [("MINE", "10.00")], at="P5")
+    family.now += MINUTE
+    assert rules(family) == [], "Wang shows the father's code here, the father his card there"
+    family.buys("father", [("MINE", "10.00")], at="P1", token=shown(family, "father"))
+    family.now += MINUTE
+    family.buys("mother", [("MINE", "10.00")], at="P5", token=shown(family, "mother", "P5"))
+    [one] = watched(family)
+    assert (one["rule"], one["subject"]) == ("travel", str(family.people["Wang"].id))
+
+
+# A pharmacy where family cards are paid in series
+
+
+@pytest.mark.parametrize(
+    ("others", "strangers", "every", "found"),
+    [
+        (6, 0, 6 * MINUTE, 1),
+        (6, 0, 6 * MINUTE + timedelta(seconds=1), 0),
+        (5, 0, MINUTE, 0),
+        (8, 2, MINUTE, 1),
+        (6, 2, MINUTE, 0),
+    ],
+)
+def test_a_pharmacy_with_family_codes_and_no_customers(
+    family: City, others: int, strangers: int, every: timedelta, found: int
+) -> None:
+    for number in range(others):
+        family.enrols(f"giver{number}", "100.00")
+        family.enrols(f"card{number}")
+        family.authorises(f"giver{number}", f"card{number}")
+    family.enrols("stranger")
+    queue = [f"card{number}" for number in range(others)]
+    for number in range(strangers):
+        queue.insert(3 * number + 1, "stranger")
+    for name in queue:
+        family.buys(name, [("MINE", "20.00")], at="P2")
+        family.now += every
+    some = watched(family)
+    assert [row["rule"] for row in some] == ["series"] * found
+    if found:
+        assert (some[0]["subject"], some[0]["facts"]["people"], some[0]["region"]) == ("P2", others, "420100")
+
+
+# More medicine than anybody needs
+
+
+@pytest.mark.parametrize(
+    ("days", "every", "found"),
+    [
+        (["85"], HOUR, 1),
+        (["84"], HOUR, 0),
+        (["84.01"], HOUR, 1),
+        (["42", "42", "1"], 12 * HOUR, 1),
+        (["42", "42", "1"], 12 * HOUR + timedelta(seconds=1), 0),
+        (["42", "42"], HOUR, 0),
+        (["", "30"], HOUR, 0),
+    ],
+)
+def test_more_days_of_one_medicine_than_a_long_prescription_has(
+    family: City, days: list[str], every: timedelta, found: int
+) -> None:
+    for each in days:
+        line = {"prd_days": each} if each else {}
+        family.settles(family.uploads(family.visits("Wang"), [("A", "30.00"), ("B", "10.00")], **line))
+        family.now += every
+    assert rules(family, timedelta(days=3)) == ["supply"] * found
+
+
+# The job
+
+
+def test_what_was_refunded_meanwhile_does_not_count(city: City) -> None:
+    city.enrols("Wang", "5000.00")
+    paid = buys(city, "Wang", ["99.90"] * 11, MINUTE)
+    assert city.refunds(paid[3], at="P1", infno="2103")["infcode"] == 0
+    assert [row["facts"]["many"] for row in watched(city)] == [10]
+    again = buys(city, "Wang", ["99.90"] * 10, MINUTE)
+    assert city.refunds(again[3], at="P1", infno="2103")["infcode"] == 0
+    assert len(watched(city)) == 1
+
+
+def test_the_job_run_twice_stopped_and_late_says_everything_once(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("Wang", "Li", "Zhao"):
+        city.enrols(name, "5000.00")
+        buys(city, name, ["99.90"] * 12, 5 * MINUTE)
+    city.now += 2 * HOUR
+    monkeypatch.setattr(watch, "BATCH", 5)
+    whole, left = jobs._batch, [0]
+
+    def step(db: Any, work: Any, clock: Any) -> Any:
+        if not left[0]:
+            raise InterruptedError
+        left[0] -= 1
+        return whole(db, work, clock)
+
+    # Killed before its first step, its second, and so on, until one run comes to its end.
+    monkeypatch.setattr(jobs, "_batch", step)
+    killed = 0
+    while True:
+        left[0] = killed
+        try:
+            jobs.look_for_misuse(city.db, clock=lambda: city.now)
+            break
+        except InterruptedError:
+            killed += 1
+    assert killed > 3
+    monkeypatch.setattr(jobs, "_batch", whole)
+    once = signals(city)
+    assert [row["facts"]["many"] for row in once] == [12, 12, 12]
+    assert len({row["subject"] for row in once}) == 3
+    city.run(lambda tx: tx.run("update watched set after = '00000000-0000-0000-0000-000000000000'"))
+    assert watched(city) == once, "even a mark that is lost repeats no signal"
+    assert watched(city) == once
+    assert city.run(lambda tx: tx.all("select 1 from sighting")) == [], "what every rule has looked at is gone"
+
+
+def test_two_workers_at_once_say_everything_once(city: City) -> None:
+    city.enrols("Wang", "5000.00")
+    buys(city, "Wang", ["99.90"] * 20, MINUTE)
+    city.now += 2 * HOUR
+    with ThreadPoolExecutor(4) as pool:
+        came = list(pool.map(lambda _: jobs.look_for_misuse(city.db, clock=lambda: city.now), range(4)))
+    assert sum(came) == len(signals(city)) == 1
+
+
+def test_what_is_not_over_waits_for_its_end(city: City) -> None:
+    city.enrols("Wang", "5000.00")
+    buys(city, "Wang", ["99.90"] * 10, MINUTE)
+    assert rules(city, HOUR - 9 * MINUTE) == []
+    assert rules(city, 5 * MINUTE) == []
+    assert rules(city, MINUTE) == ["split_person"]
 
 
 # What clerks see and say
@@ -185,3 +425,16 @@ def test_two_clerks_who_look_at_once_do_not_overwrite_each_other(city: City) -> 
     desk.as_("sun", lambda tx: watch.look(tx, signal, 1, watch.FOLLOW_UP, "处方对不上"))
     told, seen = desk.as_("qian", lambda tx: watch.read(tx, signal))
     assert (told.state, told.note, told.looked_by, told.looks, len(seen)) == ("follow_up", "处方对不上", "sun", 2, 10)
+
+
+def test_every_rule_says_where_its_numbers_come_from() -> None:
+    for name, said in watch.rules().items():
+        assert said.kind in watch.KINDS, name
+        assert said.versions, name
+        for version in said.versions:
+            source = watch.sources()[version.source]
+            assert {"title", "grade", "where"} == set(source)
+            facts = dict.fromkeys(("many", "fen", "paid", "days", "people", "places", "minutes", "money", "paid_money"), 1)
+            assert said.saw.format(**version.values | facts)
+            assert watch.in_force(name, version.version) == version
+            assert watch.in_force(name, version.version - timedelta(days=1)) is None

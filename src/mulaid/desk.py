@@ -154,6 +154,35 @@ def show(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     return 0
 
 
+def signals(settings: Settings, given: argparse.Namespace, say: Say) -> int:
+    """list signals of misuse in your region, the newest first; with a number, one with its evidence"""
+    from mulaid import refs
+    from mulaid.agency import watch
+    from mulaid.calendar import stamp
+    from mulaid.money import yuan
+
+    def listed(tx: Tx) -> Iterator[str]:
+        for one in watch.listed(tx, state=given.state):
+            yield f"{one.number}  {stamp(one.begun_at)}  {watch.STATES[one.state]}  {one.who}  {one.title}：{one.saw}"
+        yield f"共 {sum(many for (_, state), many in watch.numbers(tx).items() if given.state in ('', state))} 条。"
+
+    def shown(tx: Tx) -> Iterator[str]:
+        one, seen = watch.read(tx, refs.parse(watch.SIGNAL, given.number))
+        yield f"{one.number}  {one.title}  {one.who}  {watch.STATES[one.state]}"
+        yield from (f"  看到了什么：{one.saw}", f"  请核对：{one.check}", "  这只是提示，不是认定。")
+        if one.looked_at:
+            yield f"  {stamp(one.looked_at)} {one.looked_by}：{one.note}"
+        for each in seen:
+            by = f"，{each.presenter} 出示" if each.presenter else ""
+            back = "，已退费" if each.refunded else ""
+            yield f"  {stamp(each.at)}  {each.place}  {each.person}{by}  {yuan(each.total)} 元{back}  {each.number}"
+
+    with _acting(settings, given.who) as act:
+        for line in act(lambda tx: list((shown if given.number else listed)(tx))):
+            say(line)
+    return 0
+
+
 def freeze(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     """stop a person's credential at once, as the hotline does"""
     from mulaid.agency import casework
@@ -488,6 +517,10 @@ def commands_of(place: argparse._SubParsersAction[argparse.ArgumentParser], boun
     listing.add_argument("--json", action="store_true")
     listing.add_argument("--matter", default="", help="only this matter, by its name in agency/matters.toml")
     _who(listing)
+    seen = _command(cases, "signals", signals, bound)
+    seen.add_argument("number", nargs="?", default="")
+    seen.add_argument("--state", default="", choices=("new", "follow_up", "harmless"), help="only these")
+    _who(seen)
     for name, work in (("freeze", freeze), ("thaw", thaw)):
         one = _command(cases, name, work, bound)
         one.add_argument("number", metavar="ID_NUMBER")

@@ -111,9 +111,62 @@ def _split_family(rule: Rule, some: Sightings) -> Sightings:
     return _split(rule, some) if len({one.person for one in some}) >= rule.people else ()
 
 
+def _drawn(rule: Rule, some: Sightings) -> Sightings:
+    people, places = {one.person for one in some}, {one.institution for one in some}
+    return some if len(people) >= rule.people or len(places) >= rule.places else ()
+
+
+def _travel(rule: Rule, some: Sightings) -> Sightings:
+    first, *others = some
+    away = [one for one in others if one.at - first.at <= _shortest(rule, first.region, one.region)]
+    return [first, *away] if away else ()
+
+
+def _shortest(rule: Rule, one: str, other: str) -> timedelta:
+    """What is too short to get from one region to another; less than nothing within a city."""
+    near = one[:2] == other[:2] or frozenset((one[:2], other[:2])) in _touching()
+    if _city(one) == _city(other):
+        return timedelta(-1)
+    return timedelta(minutes=rule.near_minutes) if near else rule.span
+
+
+def _city(region: str) -> str:
+    return region[:2] if region[:2] in _file()["geography"]["whole"].split() else region[:4]
+
+
+@cache
+def _touching() -> frozenset[frozenset[str]]:
+    lines = [line.split() for line in _file()["geography"]["touch"]]
+    return frozenset(frozenset((first, other)) for first, *others in lines for other in others)
+
+
+def _series(rule: Rule, some: Sightings) -> Sightings:
+    family = [one for one in some if one.family]
+    many = len({one.person for one in family}) >= rule.people
+    return family if some[0].family and many and len(family) * 100 >= len(some) * rule.share_percent else ()
+
+
+def _supply_of(rule: Rule, some: Sightings) -> Sightings:
+    days = _days(some)
+    return [one for one in some if any(days[item] > rule.most_days * 100 for item in one.supply or ())]
+
+
+def _days(some: Sightings) -> Mapping[str, int]:
+    """Hundredths of days that all of them together last, by item."""
+    days: defaultdict[str, int] = defaultdict(int)
+    for one in some:
+        for item, each in (one.supply or {}).items():
+            days[item] += each
+    return days
+
+
 KINDS = {
     "split": Kind((PATIENT,), lambda one: one.pharmacy, _split),
     "split_family": Kind((RELATIVE,), lambda one: one.pharmacy, _split_family, by_place=True),
+    "drawn": Kind((RELATIVE,), lambda one: one.paid > 0, _drawn),
+    "travel": Kind((PATIENT, RELATIVE), lambda one: one.hand, _travel),
+    "series": Kind((PHARMACY,), lambda one: True, _series),
+    "supply": Kind((PATIENT,), lambda one: bool(one.supply), _supply_of),
 }
 
 
@@ -302,6 +355,8 @@ def _tell(tx: Tx, book: int, rule: Rule, evidence: Sightings) -> int:
     facts = {
         "many": len(evidence),
         "fen": sum(one.total for one in evidence),
+        "paid": sum(one.paid for one in evidence),
+        "days": max(_days(evidence).values(), default=0) // 100,
         "people": len({one.person for one in evidence}),
         "places": len({one.institution for one in evidence}),
         "minutes": -(-(last.at - first.at) // timedelta(minutes=1)),
@@ -459,10 +514,11 @@ def _prefix(tx: Tx) -> str:
 
 def _signal(tx: Tx, row: Row) -> Signal:
     said, facts = rules()[row["rule_name"]], row["facts"]
+    version = next(one for one in said.versions if one.version == row["version"])
     note = tx.keys.open_text("signal", f"signal|note|{row['id']}", row["note"]) if row["note"] is not None else ""
     return Signal(
         title=said.title,
-        saw=said.saw.format(**facts, money=yuan(facts["fen"])),
+        saw=said.saw.format(**version.values | facts, money=yuan(facts["fen"]), paid_money=yuan(facts["paid"])),
         check=said.check,
         who=_who(tx, row["role"], row["subject"]),
         state=row["verdict"] or NEW,

@@ -119,21 +119,17 @@ def conform(arguments: argparse.Namespace) -> int:
 def connections(arguments: argparse.Namespace) -> int:
     """list, make, change or switch off the connections of institutions' programs; a secret is shown once"""
     from mulaid import commands
-    from mulaid.db import Actor, Database
+    from mulaid.db import Actor
     from mulaid.gateway import connections as known
-    from mulaid.serve import installation
+    from mulaid.serve import opened
 
-    with installation(from_environment(), lambda text: None) as installed:
-        db = Database(installed.url, installed.keys, size=1)
-        try:
-            if arguments.what == "key":
-                from mulaid import sm2
+    with opened(from_environment()) as db:
+        if arguments.what == "key":
+            from mulaid import sm2
 
-                say(sm2.public_of(sm2.private_from(installed.keys.blind("sm2", "platform"))).hex())
-                return 0
-            told = commands.alone(db, lambda tx: _connected(known, tx, arguments), at=wall_clock(), by=Actor("operator", "cli"))
-        finally:
-            db.close()
+            say(sm2.public_of(sm2.private_from(db.keys.blind("sm2", "platform"))).hex())
+            return 0
+        told = commands.alone(db, lambda tx: _connected(known, tx, arguments), at=wall_clock(), by=Actor("operator", "cli"))
     for line in told:
         say(line)
     return 0
@@ -165,21 +161,17 @@ def _connected(known: Any, tx: Any, arguments: argparse.Namespace) -> list[str]:
 def catalogue_load(arguments: argparse.Namespace) -> int:
     """load lists that institutions download (1303, 1307 and their kin) from a CSV file, all of it or nothing"""
     from mulaid import commands
-    from mulaid.db import Actor, Database
-    from mulaid.serve import installation
+    from mulaid.db import Actor
+    from mulaid.serve import opened
     from mulaid.settlement import listing
 
     version = arguments.version or business_date(wall_clock())
     try:
         with arguments.file.open(encoding="utf-8", newline="") as lines:
             entries = listing.read(lines)
-        with installation(from_environment(), lambda text: None) as installed:
-            db = Database(installed.url, installed.keys, size=1)
-            try:
-                by = Actor("operator", "cli")
-                came = commands.alone(db, lambda tx: listing.load(tx, entries, version), at=wall_clock(), by=by)
-            finally:
-                db.close()
+        with opened(from_environment()) as db:
+            by = Actor("operator", "cli")
+            came = commands.alone(db, lambda tx: listing.load(tx, entries, version), at=wall_clock(), by=by)
     except listing.ListingTrouble as trouble:
         sys.stderr.write(f"mulaid: {arguments.file} is not loaded\n{trouble}\n")
         return 2
@@ -189,20 +181,17 @@ def catalogue_load(arguments: argparse.Namespace) -> int:
 
 def verify(arguments: argparse.Namespace) -> int:
     """check that books, statements, decisions and seals agree; exit code 1 when something is wrong"""
-    from mulaid.db import Actor, Database
+    from mulaid.db import Actor
     from mulaid.ledger import seal
     from mulaid.proof.verify import faults
-    from mulaid.serve import installation
+    from mulaid.serve import opened
 
-    with installation(from_environment(), lambda text: None) as installed:
-        db = Database(installed.url, installed.keys, size=2)
-        kept = arguments.anchors or installed.settings.anchors_path
-        try:
-            anchors = list(seal.read_back(kept.read_text("utf-8").splitlines())) if kept.exists() else []
-            with db.reading(wall_clock(), Actor("verify", "cli")) as tx:
-                found = list(faults(tx, anchors=anchors))
-        finally:
-            db.close()
+    settings = from_environment()
+    with opened(settings) as db:
+        kept = arguments.anchors or settings.anchors_path
+        anchors = list(seal.read_back(kept.read_text("utf-8").splitlines())) if kept.exists() else []
+        with db.reading(wall_clock(), Actor("verify", "cli")) as tx:
+            found = list(faults(tx, anchors=anchors))
     if arguments.json:
         say(json.dumps({"faults": found}, ensure_ascii=False))
     else:
@@ -215,21 +204,15 @@ def verify(arguments: argparse.Namespace) -> int:
 def credit(arguments: argparse.Namespace) -> int:
     """credit a month to every personal account; goes on where it was stopped, and credits nobody twice"""
     from mulaid import jobs
-    from mulaid.db import Database
     from mulaid.policy.crediting import month_named
     from mulaid.policy.pack import library
-    from mulaid.serve import installation
+    from mulaid.serve import opened
 
     month = month_named(arguments.month) if arguments.month else month_of(business_date(wall_clock()))
-    quiet = arguments.json
-    with installation(from_environment(), (lambda text: None) if quiet else progress) as installed:
-        db = Database(installed.url, installed.keys, size=2)
-        try:
-            tell = (lambda text: None) if quiet else progress
-            came = jobs.credit_everybody(db, library(), month, tell, again=arguments.again)
-        finally:
-            db.close()
-    if quiet:
+    tell = (lambda text: None) if arguments.json else progress
+    with opened(from_environment(), tell, size=2) as db:
+        came = jobs.credit_everybody(db, library(), month, tell, again=arguments.again)
+    if arguments.json:
         told = {"month": f"{month:%Y-%m}", "people": came.people, "fen": came.fen, "left_out": came.left_out}
         say(json.dumps(told, ensure_ascii=False))
         return 0
@@ -378,17 +361,12 @@ def simulate(arguments: argparse.Namespace) -> int:
 
 
 def _of_settlements(tried: Callable[[Iterable[tuple[str, Facts]]], Sums]) -> Sums:
-    from mulaid.db import Actor, Database
+    from mulaid.db import Actor
     from mulaid.proof.verify import bills
-    from mulaid.serve import installation
+    from mulaid.serve import opened
 
-    with installation(from_environment(), lambda text: None) as installed:
-        db = Database(installed.url, installed.keys, size=1)
-        try:
-            with db.reading(wall_clock(), Actor("simulate", "cli")) as tx:
-                return tried(bills(tx))
-        finally:
-            db.close()
+    with opened(from_environment()) as db, db.reading(wall_clock(), Actor("simulate", "cli")) as tx:
+        return tried(bills(tx))
 
 
 def bench(arguments: argparse.Namespace) -> int:
@@ -467,19 +445,24 @@ def parser() -> argparse.ArgumentParser:
     _for_makers_of_programs(commands)
     _for_people_of_rules(commands)
     desk.commands_of(commands, lambda work: lambda given: int(work(from_environment(), given, say)))
+    _for_measuring(commands)
+    return whole
+
+
+def _for_measuring(commands: Places) -> None:
     add(commands, "bench-credit", bench_credit).add_argument("--people", type=int, default=100_000)
     measuring = add(commands, "bench", bench)
     measuring.add_argument("--rounds", type=int, default=5)
     measuring.add_argument("--seconds", type=float, default=6.0)
     measuring.add_argument("--clients", type=int, default=8)
     measuring.add_argument("--profile", action="store_true", help="say where the time of a settlement goes")
+    measuring.add_argument(
+        "--traffic", type=float, default=2.0, metavar="MINUTES", help="of mixed traffic at the end; 0 for none"
+    )
     living = add(commands, "city", city)
     living.add_argument("--people", type=_between(10, 100_000), default=1000)
     living.add_argument("--days", type=_between(1, 3660), default=30)
     living.add_argument("--seed", type=_between(0, 2**32), default=1, help="the same seed, the same acts")
-    measuring.add_argument(
-        "--traffic", type=float, default=2.0, metavar="MINUTES", help="of mixed traffic at the end; 0 for none"
-    )
     looking = add(commands, "bench-pages", bench_pages)
     looking.add_argument("--repeats", type=int, default=20, help="how often each page is asked for")
     looking.add_argument("--report", type=Path, default=None, metavar="FILE", help="a JSON file to write the figures into")
@@ -489,7 +472,6 @@ def parser() -> argparse.ArgumentParser:
     crowding.add_argument("--families", type=int, default=400, help="of three people each")
     crowding.add_argument("--rate", type=float, default=RATE, help="messages a second, sent whether or not the last is answered")
     crowding.add_argument("--report", type=Path, default=None, metavar="FILE", help="a JSON file to write the figures into")
-    return whole
 
 
 def _for_everybody(commands: Places) -> None:

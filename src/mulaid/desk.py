@@ -29,15 +29,11 @@ def _acting(settings: Settings, who: str) -> Iterator[Callable[[Callable[[Tx], A
     """A way to carry one thing out as somebody."""
     from mulaid import commands
     from mulaid.calendar import wall_clock
-    from mulaid.db import Actor, Database
-    from mulaid.serve import installation
+    from mulaid.db import Actor
+    from mulaid.serve import opened
 
-    with installation(settings, lambda text: None) as installed:
-        db = Database(installed.url, installed.keys, size=1)
-        try:
-            yield lambda work: commands.alone(db, work, at=wall_clock(), by=Actor(who, CHANNEL))
-        finally:
-            db.close()
+    with opened(settings) as db:
+        yield lambda work: commands.alone(db, work, at=wall_clock(), by=Actor(who, CHANNEL))
 
 
 def found(settings: Settings, given: argparse.Namespace, say: Say) -> int:

@@ -20,7 +20,7 @@ from types import FrameType
 
 from mulaid import schema
 from mulaid.crypto import Keys
-from mulaid.db import process_url
+from mulaid.db import Database, process_url
 from mulaid.postgres import Server
 from mulaid.settings import Settings
 
@@ -60,6 +60,17 @@ def installation(settings: Settings, progress: Progress) -> Iterator[Installatio
         url = server.url(DATABASE)
         keys = schema.migrate(settings, url, progress)
         yield Installation(settings, url, keys, embedded=True)
+
+
+@contextmanager
+def opened(settings: Settings, progress: Progress = lambda text: None, *, size: int = 1) -> Iterator[Database]:
+    """The installation's database, for a command that ends."""
+    with installation(settings, progress) as installed:
+        db = Database(installed.url, installed.keys, size=size)
+        try:
+            yield db
+        finally:
+            db.close()
 
 
 def serve(settings: Settings, progress: Progress) -> int:

@@ -27,7 +27,7 @@ from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import library
 from mulaid.proof.verify import faults
 from mulaid.refusal import Refusal
-from mulaid.serve import installation
+from mulaid.serve import opened
 from mulaid.settings import Settings
 
 Say = Callable[[str], None]
@@ -56,15 +56,12 @@ def play(settings: Settings, say: Say, gateway: str | None = None) -> int:
     if not _answers(url):
         say(f"网关 {url} 没有应答。请先在另一个窗口运行 python3 dev.py run，看到 ready 后再运行 mulaid demo。")
         return 2
-    with installation(settings, lambda text: None) as installed:
-        db = Database(installed.url, installed.keys, size=2)
+    with opened(settings, size=2) as db:
         try:
             return tell_story(db, url, say)
         except (Refused, NoAnswer) as error:
             say(f"网关没有办成：{error}")
             return 1
-        finally:
-            db.close()
 
 
 def _answers(url: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from mulaid import commands, refs
 from mulaid.calendar import stamp, wall_clock
-from mulaid.db import Actor, Database, Tx
+from mulaid.db import Actor, Tx
 from mulaid.money import Fen, yuan
 from mulaid.people import credential, enrolment
 from mulaid.people.credential import Code
@@ -27,7 +27,7 @@ from mulaid.policy.pack import library
 from mulaid.policy.split import Step
 from mulaid.proof.verify import Packs
 from mulaid.refusal import Refusal
-from mulaid.serve import installation
+from mulaid.serve import opened
 from mulaid.settings import Settings
 from mulaid.settlement import pay
 from mulaid.settlement.visit import find_institution
@@ -59,13 +59,8 @@ class Told:
 
 def explain(settings: Settings, settlement: str, say: Say, *, as_json: bool) -> int:
     """Tell a settlement, or for a refund the settlement it returned. Refuses a number nobody has."""
-    with installation(settings, lambda text: None) as installed:
-        db = Database(installed.url, installed.keys, size=1)
-        try:
-            with db.reading(wall_clock(), BY) as tx:
-                found = told(tx, settlement)
-        finally:
-            db.close()
+    with opened(settings) as db, db.reading(wall_clock(), BY) as tx:
+        found = told(tx, settlement)
     if as_json:
         say(json.dumps(as_plain(found), ensure_ascii=False, indent=2))
         return 0
@@ -177,12 +172,8 @@ def show_code(settings: Settings, number: str, shown_by: str, say: Say) -> int:
         presenter = enrolment.find(tx, ID_CARD, shown_by, settings.allows_test_people) if shown_by else member
         return credential.issue(tx, library(), member, presenter, sandbox=True)
 
-    with installation(settings, lambda _: None) as installed:
-        db = Database(installed.url, installed.keys, size=1)
-        try:
-            code: Code = commands.alone(db, work, at=wall_clock(), by=by)
-        finally:
-            db.close()
+    with opened(settings) as db:
+        code: Code = commands.alone(db, work, at=wall_clock(), by=by)
     say(code.digits)
     say(f"演示医保码，{stamp(code.expires_at)} 前有效，只能用一次；用 1162 或 localQrCodeQuery 解码。")
     return 0

@@ -427,7 +427,7 @@ def sandbox(settings: Settings, say: Say, *, port: int, people: Path | None = No
     """A running sandbox, filled anew; port 0 takes a free one."""
     if not settings.allows_test_people:
         raise Refusal("sandbox.not_here")
-    apart = replace(settings, data=settings.data / "sandbox", database_url=settings.database_url)
+    apart = replace(settings, data=settings.data / "sandbox")
     with installation(apart, lambda text: say(f"== {text}")) as installed:
         world = World(installed, people.read_text("utf-8") if people else None)
         try:

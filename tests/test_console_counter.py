@@ -267,6 +267,57 @@ def test_a_mother_whom_no_register_knows_agrees_on_the_case_page(console: Consol
     assert town.shows_code("Girl", "Grandpa")
 
 
+def test_a_father_insured_elsewhere_agrees_by_his_papers(console: Console, town: City, seated: Seated) -> None:  # noqa: F811
+    home, today = Relatives(town), wall_clock().date()
+    town.enrols("Nan", base="retired")
+    town.enrols("Tot", base="resident", born=today - timedelta(days=2000))
+    request = home.asks("Nan", "Tot", "grandchild_of_daughter")
+    home.registers(request, "Nan")
+    home.submits(request, "Nan")
+    page = seated("zhao")
+    finds(page, town, "Tot")
+    follow(page.get_by_role("button", name="转到窗口办理，第 1 条"))
+    case = refs.parse(refs.CASE, number_of(page))
+    follow(page.get_by_role("button", name="领取"))
+
+    def hear(name: str, born: str) -> None:
+        page.get_by_label("同意的人的证件号码").fill("E87654321")
+        page.get_by_label("证件种类").select_option("08")
+        page.get_by_label("监护人姓名").fill(name)
+        page.get_by_label("监护人出生日期").fill(born)
+        follow(page.get_by_role("button", name="显示同意书"))
+
+    page.get_by_text("监护人或本人当面同意").last.click()
+    hear("", "")
+    expect(page.locator(".err")).to_contain_text("没有")
+    hear("上官明", "")
+    expect(page.locator(".err")).to_have_count(1)
+    hear("上官明", "1988-03-03")
+    expect(page.get_by_role("alert")).to_contain_text("还没有收监护人的身份证件")
+    clean(page)
+    for kind, shade in (("identity_document", 120), ("guardianship", 150)):
+        page.get_by_text("收窗口递交的材料").click()
+        page.get_by_label("这是什么材料").select_option(kind)
+        page.get_by_label("照片或扫描件").set_input_files(picture(drawn(colour=(shade, 40, 3))))
+        follow(page.get_by_role("button", name="收下"))
+    page.get_by_text("监护人或本人当面同意").last.click()
+    hear("上官明", "1988-03-03")
+    expect(page.get_by_role("heading", name="监护人同意书")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("上官*")
+    assert "E87654321" not in page.content()
+    assert "上官明" not in page.content()
+    clean(page)
+    follow(page.get_by_role("button", name="TA 在场，已看完并同意"))
+    expect(page.get_by_role("status")).to_contain_text("已记录当面同意")
+    expect(page.locator("main")).to_contain_text("上官*，外国护照 E8*****21")
+    expect(page.locator("main")).to_contain_text("复核以后生效")
+    clean(page)
+    console.desk.decides("zhao", case)
+    console.desk.checks("qian", case)
+    assert jobs.carry_out(town.db) == 1
+    assert town.shows_code("Tot", "Nan")
+
+
 def test_consent_that_is_due_is_given_on_the_persons_page(console: Console, town: City, seated: Seated) -> None:  # noqa: F811
     town.enrols("Uncle", "1.00")
     town.enrols("Boy", base="resident", born=wall_clock().date() - timedelta(days=365 * 16 + 10))
@@ -567,7 +618,21 @@ def test_no_bytes_are_a_failure_of_ours(console: Console, town: City) -> None:  
         "leg_1",
         "paper",
     ]
-    names += ["agreed", "speaker", "receiver", "relation", "quota", "request", "other", "fen", "valid_to", "member"]
+    names += [
+        "agreed",
+        "speaker",
+        "receiver",
+        "relation",
+        "quota",
+        "request",
+        "other",
+        "fen",
+        "valid_to",
+        "member",
+        "guardian",
+        "name",
+    ]
+    names += ["born"]
     chance = random.Random(7)
     for path in (
         "/console/find", f"/console/person/{number}/remote_filing_review?for=counter",

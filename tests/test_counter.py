@@ -13,11 +13,12 @@ import pytest
 from city import SHANGHAI, City
 from desk import TELL, Desk
 from mulaid import jobs, refs
-from mulaid.agency import casework, counter, evidence
+from mulaid.agency import casework, counter, evidence, hearing
 from mulaid.agency.matters import matters
 from mulaid.db import Database, process_url
 from mulaid.people import aid, binding, consent, enrolment, family, filings, household, standing
 from mulaid.people.enrolment import Enrolment, PersonRef
+from mulaid.people.identity import make_resident_id
 from mulaid.policy.pack import library
 from relatives import Relatives, packs_with, refused
 from test_evidence import drawn
@@ -73,11 +74,11 @@ def last_words(desk: Desk, case: UUID) -> str:
     return desk.city.run(lambda tx: casework.history(tx, case))[-1].words
 
 
-def hands_over(desk: Desk, case: UUID, who: str = "zhao", kind: str = "residence_permit") -> UUID:
+def hands_over(desk: Desk, case: UUID, who: str = "zhao", kind: str = "residence_permit", shade: int = 0) -> UUID:
     """Somebody lays a paper on the counter, and the clerk who has the case takes its picture."""
     city = desk.city
     found = desk.as_(who, lambda tx: casework.bring_papers(tx, case))
-    paper = evidence.prepare(city.keys, found.book, city.now, drawn())
+    paper = evidence.prepare(city.keys, found.book, city.now, drawn(colour=(shade, 90, 3)) if shade else drawn())
     desk.as_(who, lambda tx: evidence.record(tx, paper, case, kind, found.person, found.applicant))
     desk.as_(who, lambda tx: casework.papers_came(tx, case))
     return paper.id
@@ -501,8 +502,8 @@ def waits(desk: Desk, home: Relatives, member: str = "Child") -> tuple[UUID, UUI
 
 def speaks(desk: Desk, case: UUID, speaker: PersonRef, who: str = "zhao", agreed: str = "", version: int = 0) -> None:
     """Somebody stands before the clerk, reads the letter and agrees."""
-    shown = agreed or desk.as_(who, lambda tx: casework.consent_letter(tx, case, speaker)).hash
-    desk.as_(who, lambda tx: casework.consent(tx, case, version or desk.version(case), speaker, shown))
+    shown = agreed or desk.as_(who, lambda tx: hearing.consent_letter(tx, case, speaker)).hash
+    desk.as_(who, lambda tx: hearing.consent(tx, case, version or desk.version(case), speaker, shown))
 
 
 def test_a_child_of_an_unregistered_mother_is_bound_through_the_counter(desk: Desk, home: Relatives, worker: Database) -> None:
@@ -512,7 +513,7 @@ def test_a_child_of_an_unregistered_mother_is_bound_through_the_counter(desk: De
     desk.checks("qian", case)
     assert jobs.carry_out(worker) == 0
     assert "family.guardian_consent_required" in last_words(desk, case)
-    letter = desk.as_("zhao", lambda tx: casework.consent_letter(tx, case, home["Mum"]))
+    letter = desk.as_("zhao", lambda tx: hearing.consent_letter(tx, case, home["Mum"]))
     assert home.name("Grandpa") in letter.body
     speaks(desk, case, home["Mum"], agreed=letter.hash)
     (given,) = city.run(lambda tx: consent.of(tx, home["Child"]))
@@ -560,7 +561,7 @@ def test_a_mother_comes_before_anybody_sent_the_request_to_the_desk(desk: Desk, 
 def test_who_may_not_speak_for_a_child_changes_nothing(desk: Desk, home: Relatives) -> None:
     city = desk.city
     _, case = waits(desk, home)
-    letter = desk.as_("zhao", lambda tx: casework.consent_letter(tx, case, home["Mum"])).hash
+    letter = desk.as_("zhao", lambda tx: hearing.consent_letter(tx, case, home["Mum"])).hash
     say = lambda who, by="zhao", **more: lambda: speaks(desk, case, home[who], by, letter, **more)  # noqa: E731
     refused_whole(desk, "family.guardian_consent_required", say("Child"))
     refused_whole(desk, "desk.not_of_age", say("Teen"))
@@ -578,6 +579,123 @@ def test_who_may_not_speak_for_a_child_changes_nothing(desk: Desk, home: Relativ
     refused_whole(desk, "desk.wrong_state", say("Wang"))
     desk.takes("mumclerk", case)
     refused_whole(desk, "staff.own_file", say("Wang", "mumclerk"))
+
+
+FATHER = ("欧阳海", "08", "E12345678", date(1988, 3, 3))
+
+
+def introduces(desk: Desk, case: UUID, who: str = "zhao", one: tuple[str, str, str, date | None] = FATHER) -> tuple[Any, str]:
+    """A guardian whom nobody knows here says who he is, and is shown the letter."""
+    found: tuple[Any, str] = desk.as_(who, lambda tx: hearing.introduce(tx, case, *one, allow_test_area=True))
+    return found
+
+
+def agrees_by_papers(desk: Desk, case: UUID, guardian: str, agreed: str, who: str = "zhao", version: int = 0) -> None:
+    seen = version or desk.version(case)
+    desk.as_(who, lambda tx: hearing.consent_by_papers(tx, case, seen, guardian, agreed))
+
+
+def test_a_guardian_whom_nobody_knows_here_speaks_by_papers(desk: Desk, home: Relatives, worker: Database) -> None:
+    city = desk.city
+    request, case = waits(desk, home)
+    refused_whole(desk, "desk.guardian_papers", lambda: introduces(desk, case))
+    hands_over(desk, case, kind="identity_document")
+    refused_whole(desk, "desk.guardian_papers", lambda: introduces(desk, case))
+    hands_over(desk, case, kind="guardianship", shade=77)
+    letter, guardian = introduces(desk, case)
+    assert home.name("Grandpa") in letter.body
+    assert "欧阳" not in guardian, "what travels through the browser is sealed"
+    agrees_by_papers(desk, case, guardian, letter.hash)
+    assert "欧阳*（外国护照，未在本地参保）当面同意《监护人同意书》" in last_words(desk, case)
+    assert city.run(lambda tx: consent.of(tx, home["Child"])) == [], "one clerk alone has not decided"
+    people = "select count(*)::int as many from person"
+    before = city.run(lambda tx: tx.one(people))["many"]
+    desk.decides("zhao", case)
+    desk.checks("qian", case)
+    assert jobs.carry_out(worker) == 1
+    assert city.run(lambda tx: tx.one(people))["many"] == before + 1
+    father = city.run(lambda tx: enrolment.find(tx, "08", "E12345678", True))
+    (given,) = city.run(lambda tx: consent.of(tx, home["Child"]))
+    assert (given.giver, given.capacity, given.purpose) == (father.id, "guardian", "family_guardian")
+    kept = city.run(lambda tx: tx.one("select channel, place from consent where id = %(id)s", id=given.id))
+    assert (kept["channel"], kept["place"]) == ("counter", "420100")
+    trail = city.run(
+        lambda tx: tx.one("select actor, behalf_of from audit where act = 'give_consent' and purpose = 'family_guardian'")
+    )
+    assert (trail["actor"], trail["behalf_of"]) == ("counter:zhao+qian", father.id)
+    assert home.sees(request, "Grandpa").state == "bound"
+    assert city.shows_code("Child", "Grandpa")
+    # He may have it ended, by the same document.
+    city.people["Father"] = father
+    bond = home.sees(request, "Grandpa").bond
+    desk.settles(opens(desk, "unbind_counter", "Child", applicant="Father", about=bond))
+    assert jobs.carry_out(worker) == 1
+    refused("credential.not_bound", lambda: city.shows_code("Child", "Grandpa"))
+
+
+def test_who_may_not_speak_by_papers_changes_nothing(desk: Desk, home: Relatives) -> None:
+    city = desk.city
+    _, case = waits(desk, home)
+    hands_over(desk, case, kind="id_card")
+    hands_over(desk, case, kind="birth_certificate", shade=77)
+    letter, guardian = introduces(desk, case)
+    say = lambda one, by="zhao": lambda: introduces(desk, case, by, one)  # noqa: E731
+    name, kind, number, born = FATHER
+    for one, code in (
+        (("欧阳海", "01", city.numbers["Mum"], None), "desk.guardian_known"),
+        ((name, kind, number, None), "people.birth_date_needed"),
+        ((name, kind, number, date(2030, 1, 1)), "people.birth_date_needed"),
+        ((name, kind, number, date(2010, 1, 1)), "desk.not_of_age"),
+        (("<b>", kind, number, born), "identity.bad_name"),
+        (("", kind, number, born), "identity.bad_name"),
+        ((name, "77", number, born), "identity.bad_kind"),
+        ((name, "990201", "X320101001", born), "identity.bad_kind"),
+        ((name, "01", "100000198001010011", born), "identity.bad_check"),
+        ((name, kind, "护照", born), "identity.bad_length"),
+    ):
+        refused_whole(desk, code, say(one))
+    for who, code in (("sun", "desk.taken_by_other"), ("qian", "staff.not_allowed"), ("chen", "staff.other_region")):
+        refused_whole(desk, code, say(FATHER, who))
+        refused_whole(desk, code, lambda w=who: agrees_by_papers(desk, case, guardian, letter.hash, w))
+    refused_whole(desk, "consent.text_changed", lambda: agrees_by_papers(desk, case, guardian, "0" * 64))
+    refused_whole(desk, "desk.stale", lambda: agrees_by_papers(desk, case, guardian, letter.hash, version=1))
+    for bad in ("", "00", "zz", guardian[:-2], guardian[:-2] + "00" if guardian[-2:] != "00" else guardian[:-2] + "01"):
+        refused_whole(desk, "desk.bad_detail", lambda b=bad: agrees_by_papers(desk, case, b, letter.hash))
+    # Nobody hears or checks his own word.
+    clerk = ("赵钱孙", "01", make_resident_id("100000", date(1980, 5, 5), 777), None)
+    desk.hire("selfclerk", "420000", "checker", number=clerk[2])
+    letter, guardian = introduces(desk, case, one=clerk)
+    agrees_by_papers(desk, case, guardian, letter.hash)
+    desk.decides("zhao", case)
+    refused_whole(desk, "staff.own_file", lambda: desk.checks("selfclerk", case))
+    desk.checks("qian", case)
+
+
+def test_a_guardian_who_came_into_the_register_meanwhile(desk: Desk, home: Relatives, worker: Database) -> None:
+    """Between the word and its effect somebody registers the same document: the same name is the same person, another is not."""
+    city = desk.city
+    _, case = waits(desk, home)
+    hands_over(desk, case, kind="id_card")
+    hands_over(desk, case, kind="household_register", shade=77)
+    letter, guardian = introduces(desk, case)
+    agrees_by_papers(desk, case, guardian, letter.hash)
+    desk.decides("zhao", case)
+    desk.checks("qian", case)
+    known = city.run(
+        lambda tx: enrolment.register(
+            tx, name="司马云", kind="08", number="E12345678", region="420100", household="x", allow_test_area=True, born=FATHER[3]
+        )
+    )
+    assert jobs.carry_out(worker) == 0
+    assert "family.not_matched" in last_words(desk, case)
+    assert city.run(lambda tx: consent.of(tx, home["Child"])) == []
+    sealed = city.keys.seal("person", f"person|name|{known.id}", FATHER[0])
+    city.run(lambda tx: tx.run("update person set name = %(name)s where id = %(id)s", name=sealed, id=known.id))
+    desk.decides("zhao", case)
+    desk.checks("qian", case)
+    assert jobs.carry_out(worker) == 1
+    (given,) = city.run(lambda tx: consent.of(tx, home["Child"]))
+    assert given.giver == known.id
 
 
 def test_only_a_binding_of_the_young_asks_for_a_word(desk: Desk, home: Relatives) -> None:

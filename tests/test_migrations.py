@@ -497,8 +497,8 @@ def test_the_gateway_cannot_lower_a_floor(roles: dict[str, psycopg.Connection], 
 
 APPENDS = {"purse", "journal", "entry", "returned"}
 """Premiums on the pages and the worker's monthly credit append to the books; neither changes what is written."""
-OPENS = {("web", "aid"), ("worker", "settlement"), ("worker", "seal"), ("worker", "sealed")}
-"""Authorisations are opened on the pages; the worker writes the refund that two clerks agreed on, and seals."""
+OPENS = {("web", "aid"), ("worker", "settlement"), ("worker", "seal"), ("worker", "sealed"), ("worker", "person")}
+"""Authorisations are opened on the pages; the worker seals, and writes what two clerks agreed on: a refund, a guardian's row."""
 
 
 @pytest.mark.parametrize(

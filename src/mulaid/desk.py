@@ -127,6 +127,8 @@ def show(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     from mulaid.agency import casework, evidence
     from mulaid.agency.matters import SIGNALS, STATES
     from mulaid.calendar import stamp
+    from mulaid.people.enrolment import Stranger
+    from mulaid.people.identity import mask_number
 
     case = _case(given)
 
@@ -138,7 +140,8 @@ def show(settings: Settings, given: argparse.Namespace, say: Say) -> int:
         seen, papers, history = act(work)
     say(f"{seen.number}  {seen.matter.title}  {STATES[seen.state]}  版本 {seen.version}  {seen.due_on} 前")
     for name, value in seen.detail.items():
-        say(f"  {name}: {value}")
+        guardian = Stranger.of(value) if name == "guardian" else None
+        say(f"  {name}: {f'{guardian.shown} {mask_number(guardian.number)}' if guardian else value}")
     for signal in seen.signals:
         say(f"  注意：{SIGNALS[signal]}")
     for paper in papers:
@@ -295,16 +298,24 @@ def open_matter(settings: Settings, given: argparse.Namespace, say: Say) -> int:
 
 def consent(settings: Settings, given: argparse.Namespace, say: Say) -> int:
     """show the letter to who speaks for a young member; with its hash and your version, record that it was agreed to"""
-    from mulaid.agency import casework
+    from mulaid.agency import casework, hearing
 
     case = _case(given)
 
     def work(tx: Tx) -> tuple[Any, int]:
+        if given.name:
+            kind, _, number = given.speaker.rpartition(":")
+            who = given.name, kind or "01", number, given.born
+            letter, guardian = hearing.introduce(tx, case, *who, allow_test_area=settings.allows_test_people)
+            if given.agreed:
+                hearing.consent_by_papers(tx, case, given.version, guardian, given.agreed)
+                return None, 0
+            return letter, casework.read(tx, case).version
         speaker = _person(tx, settings, given.speaker)
         if given.agreed:
-            casework.consent(tx, case, given.version, speaker, given.agreed)
+            hearing.consent(tx, case, given.version, speaker, given.agreed)
             return None, 0
-        return casework.consent_letter(tx, case, speaker), casework.read(tx, case).version
+        return hearing.consent_letter(tx, case, speaker), casework.read(tx, case).version
 
     with _acting(settings, given.who) as act:
         letter, version = act(work)
@@ -579,6 +590,8 @@ def _counter_commands(cases: Any, bound: Callable[[Any], Callable[..., int]]) ->
     hearing = _command(cases, "consent", consent, bound)
     hearing.add_argument("case")
     hearing.add_argument("--speaker", required=True, metavar="ID_NUMBER", help="who agrees")
+    hearing.add_argument("--name", default="", help="of a guardian who is not known here, by the papers that lie with the case")
+    hearing.add_argument("--born", type=date.fromisoformat, help="where the document's number does not tell it")
     hearing.add_argument("--version", type=int, default=0, help="the version you have seen")
     hearing.add_argument("--agreed", default="", metavar="HASH", help="the hash of the letter that was read")
     _who(hearing)

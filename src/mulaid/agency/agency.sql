@@ -139,6 +139,11 @@ where book = %(book)s and id = %(id)s and version = %(version)s and state = 'dec
 update desk_case set version = version + 1
 where book = %(book)s and id = %(id)s and version = %(version)s and state = 'taken' and taken_by = %(by)s
 
+-- set_detail --
+-- What the case knows more: who was heard, under a version of its own.
+update desk_case set detail = %(detail)s, version = version + 1
+where book = %(book)s and id = %(id)s and version = %(version)s and state = 'taken' and taken_by = %(by)s
+
 -- send_back_case --
 -- The verdict falls, and whoever has the case goes on.
 update desk_case set state = 'taken', verdict = null, reason = null, words = null, basis = null, decided_by = null, decided_at = null,

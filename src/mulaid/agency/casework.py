@@ -21,12 +21,10 @@ from mulaid.calendar import business_date
 from mulaid.crypto import digest
 from mulaid.db import Actor, Row, Tx
 from mulaid.outside.messages import say
-from mulaid.people import application, binding, credential, family, filings
-from mulaid.people.consent import Letter
+from mulaid.people import application, credential, enrolment, family, filings
 from mulaid.people.eligibility import COUNTER, shown
-from mulaid.people.enrolment import BUCKETS, PersonRef, age_of, enrolled, newest
+from mulaid.people.enrolment import BUCKETS, PersonRef, enrolled, newest
 from mulaid.people.enrolment import SQL as PEOPLE
-from mulaid.policy.pack import library
 from mulaid.refs import LARGEST_BOOK
 from mulaid.refusal import Refusal
 
@@ -113,7 +111,7 @@ def open_case(
         person=person.id,
         applicant=applicant.id,
         about=about,
-        detail=tx.keys.seal("case", f"desk_case|detail|{case}", json.dumps(given, ensure_ascii=False, sort_keys=True)),
+        detail=seal_detail(tx, case, given),
         signals=list(evidence.signals(tx, [about])),
         at=tx.at,
         by=_actor(tx),
@@ -123,7 +121,7 @@ def open_case(
         raise Refusal("desk.open_already")
     tx.run(SQL.add_applied, book=applicant.book, applicant=applicant.id, file=case)
     tx.run(SQL.file_papers, book=refs.book_of(about), about=about, file=case)
-    _event(tx, case, "open")
+    note(tx, case, "open")
     audit.write(tx, book, "open_case", case, behalf_of=applicant.id, purpose=name)
     tx.subject = case
     return case
@@ -190,25 +188,25 @@ def _open_proof(
 
 def papers_came(tx: Tx, case: UUID) -> None:
     """Papers were given for a case: whoever asked for them goes on. Refuses a case that is decided or over."""
-    found = _find(tx, case)
+    found = find(tx, case)
     due = after_working_days(business_date(tx.at), found.matter.days)
     signals = sorted({*found.signals, *evidence.signals(tx, [found.id, found.about])})
     if not tx.run(SQL.papers_came, book=found.book, id=case, due_on=due, signals=signals):
         raise Refusal("desk.wrong_state", state=STATES[found.state])
-    _event(tx, case, "papers")
+    note(tx, case, "papers")
 
 
 def withdraw(tx: Tx, case: UUID, applicant: PersonRef) -> None:
     """The applicant takes it back; refuses others, and once a second person has agreed."""
-    found = _find(tx, case)
+    found = find(tx, case)
     if found.applicant != applicant:
         raise Refusal("desk.unknown")
     if found.state == "decided":  # the verdict falls first: what is withdrawn has none
-        _must(tx, found, tx.run(SQL.send_back_case, **_at(found), states=["decided"]))
-        found = _find(tx, case)
-    _must(tx, found, tx.run(SQL.end_case, **_at(found), state="withdrawn", at=tx.at, states=UNDECIDED))
+        must(tx, found, tx.run(SQL.send_back_case, **key_of(found), states=["decided"]))
+        found = find(tx, case)
+    must(tx, found, tx.run(SQL.end_case, **key_of(found), state="withdrawn", at=tx.at, states=UNDECIDED))
     EFFECTS[found.matter.name].otherwise(tx, found)
-    _event(tx, case, "withdraw")
+    note(tx, case, "withdraw")
 
 
 def mine(tx: Tx, applicant: PersonRef, most: int = 20) -> list[Brief]:
@@ -220,7 +218,7 @@ def mine(tx: Tx, applicant: PersonRef, most: int = 20) -> list[Brief]:
 
 def my_case(tx: Tx, case: UUID, applicant: PersonRef) -> tuple[Case, str]:
     """One's own application, and what the desk asks for while it waits for papers. Everybody else is told there is none."""
-    found = _find(tx, case)
+    found = find(tx, case)
     if found.applicant != applicant:
         raise Refusal("desk.unknown")
     asked = [event.words for event in history(tx, case) if event.act == "ask_for_papers"]
@@ -260,11 +258,11 @@ def reviewing(tx: Tx, most: int = 500) -> list[UUID]:
 
 def drop_moot(tx: Tx, case: UUID) -> bool:
     """End a case whose reason is gone, such as a request taken back on the phone; whether it was so."""
-    found = _find(tx, case)
+    found = find(tx, case)
     if not moot(tx, found):
         return False
-    _must(tx, found, tx.run(SQL.end_case, **_at(found), state="withdrawn", at=tx.at, states=UNDECIDED))
-    _event(tx, case, "withdraw")
+    must(tx, found, tx.run(SQL.end_case, **key_of(found), state="withdrawn", at=tx.at, states=UNDECIDED))
+    note(tx, case, "withdraw")
     return True
 
 
@@ -317,8 +315,8 @@ def open_about(tx: Tx, person: PersonRef, region: str) -> list[Brief]:
 
 def read(tx: Tx, case: UUID, purpose: str = "") -> Case:
     """A case opened for the acting clerk, which is in the audit trail. Refuses other regions and the clerk's own family."""
-    found = _find(tx, case)
-    _clerk(tx, staff.BUSINESS, found)
+    found = find(tx, case)
+    require_clerk(tx, staff.BUSINESS, found)
     audit.write(tx, found.book, "read_case", case, behalf_of=found.person.id, purpose=purpose or found.matter.name)
     return found
 
@@ -330,8 +328,8 @@ def history(tx: Tx, case: UUID) -> list[Event]:
 
 def paper_link(tx: Tx, case: UUID, paper: UUID, session: str) -> str:
     """A link for the acting clerk to look once at a paper of this case. Refuses papers of other cases."""
-    found = _find(tx, case)
-    _clerk(tx, staff.BUSINESS, found)
+    found = find(tx, case)
+    require_clerk(tx, staff.BUSINESS, found)
     if paper not in {one.id for one in evidence.papers_of(tx, found.id, found.about)}:
         raise Refusal("evidence.unknown")
     return evidence.link(tx, paper, tx.by.name, session)
@@ -339,36 +337,36 @@ def paper_link(tx: Tx, case: UUID, paper: UUID, session: str) -> str:
 
 def take(tx: Tx, case: UUID, version: int) -> None:
     """The acting handler has the case from now on. Refuses a case that somebody else was quicker to take."""
-    found = _mine(tx, case, HANDLER, version)
-    _must(tx, found, tx.run(SQL.take_case, **_at(found), by=tx.by.name))
-    _event(tx, case, "take")
+    found = at_version(tx, case, HANDLER, version)
+    must(tx, found, tx.run(SQL.take_case, **key_of(found), by=tx.by.name))
+    note(tx, case, "take")
 
 
 def give_back(tx: Tx, case: UUID, version: int, words: str) -> None:
     """The handler lets somebody else have it, and says why."""
-    found = _mine(tx, case, HANDLER, version)
-    _must(tx, found, tx.run(SQL.give_back_case, **_at(found), by=tx.by.name))
-    _event(tx, case, "give_back", _said(words))
+    found = at_version(tx, case, HANDLER, version)
+    must(tx, found, tx.run(SQL.give_back_case, **key_of(found), by=tx.by.name))
+    note(tx, case, "give_back", _said(words))
 
 
 def ask_for_papers(tx: Tx, case: UUID, version: int, words: str) -> None:
     """The applicant is asked for more and told what; without it the case lapses after the matter's working days."""
-    found, text = _mine(tx, case, HANDLER, version), _said(words)
+    found, text = at_version(tx, case, HANDLER, version), _said(words)
     due = after_working_days(business_date(tx.at), found.matter.papers_days)
-    _must(tx, found, tx.run(SQL.ask_papers, **_at(found), by=tx.by.name, papers_due_on=due))
-    _event(tx, case, "ask_for_papers", text)
+    must(tx, found, tx.run(SQL.ask_papers, **key_of(found), by=tx.by.name, papers_due_on=due))
+    note(tx, case, "ask_for_papers", text)
     say(tx, found.applicant, f"{found.matter.title}：请在 {due.month} 月 {due.day} 日前补充材料。{text}", case)
 
 
 def decide(tx: Tx, case: UUID, version: int, verdict: str, reason: str, words: str) -> None:
     """The handler's verdict, with a reason of the list and words for the applicant; nothing happens until it is checked."""
-    found = _mine(tx, case, HANDLER, version)
+    found = at_version(tx, case, HANDLER, version)
     if verdict not in (APPROVED, REFUSED) or reason not in found.matter.reasons[verdict]:
         raise Refusal("desk.bad_reason")
     text = _said(words)
     done = tx.run(
         SQL.decide_case,
-        **_at(found),
+        **key_of(found),
         verdict=verdict,
         reason=reason,
         words=text,
@@ -376,53 +374,26 @@ def decide(tx: Tx, case: UUID, version: int, verdict: str, reason: str, words: s
         by=tx.by.name,
         at=tx.at,
     )
-    _must(tx, found, done)
-    _event(tx, case, f"decide_{verdict}", text)
+    must(tx, found, done)
+    note(tx, case, f"decide_{verdict}", text)
 
 
 def check(tx: Tx, case: UUID, version: int) -> None:
     """A second person agrees, and the worker carries it out. Refuses the maker, and a basis that has changed since."""
-    found = _mine(tx, case, CHECKER, version)
+    found = at_version(tx, case, CHECKER, version)
     if found.state == "decided":
         if found.decided_by == tx.by.name:
             raise Refusal("desk.second_person")
         if found.basis != _basis(tx, found):
             raise Refusal("desk.basis_changed")
-    _must(tx, found, tx.run(SQL.check_case, **_at(found), by=tx.by.name, at=tx.at))
-    _event(tx, case, "check")
-
-
-def consent_letter(tx: Tx, case: UUID, speaker: PersonRef) -> Letter:
-    """What somebody who stands at the counter is shown before agreeing for a member under 16, or as one of 14 or 15.
-
-    Refuses a matter that asks for nobody's word, who is not of age or not alive, and a member under 14 alone.
-    """
-    return _to_agree(tx, _find(tx, case), speaker)
-
-
-def hears(tx: Tx, found: Case) -> bool:
-    """Whether a case is one for which somebody's word may be taken down now."""
-    if found.state != "taken" or found.matter.name not in REVIEWS.values():
-        return False
-    return bool(age_of(tx, found.person) < family.pack_of(tx, library(), found.person)["face_check_min_age_years"])
-
-
-def consent(tx: Tx, case: UUID, version: int, speaker: PersonRef, agreed: str) -> None:
-    """The handler who has the case saw the speaker's papers and heard the word: it is on record with the letter as it was shown.
-
-    Refuses what `consent_letter` refuses, and consent.text_changed.
-    """
-    found = _mine(tx, case, HANDLER, version)
-    shown_letter = _to_agree(tx, found, speaker)
-    binding.consent_at_counter(standing(tx), library(), found.about, speaker, agreed)
-    _must(tx, found, tx.run(SQL.heard_case, **_at(found), by=tx.by.name))
-    _event(tx, case, "consent", f"{shown(tx, speaker)} 当面同意《{shown_letter.title}》")
+    must(tx, found, tx.run(SQL.check_case, **key_of(found), by=tx.by.name, at=tx.at))
+    note(tx, case, "check")
 
 
 def bring_papers(tx: Tx, case: UUID) -> Case:
     """The case for which papers are handed over at the counter, if the acting handler has it; else refuses as every step does."""
-    found = _find(tx, case)
-    _clerk(tx, HANDLER, found)
+    found = find(tx, case)
+    require_clerk(tx, HANDLER, found)
     if found.state not in ("taken", "asked_for_papers"):
         raise Refusal("desk.wrong_state", state=STATES[found.state])
     if found.taken_by != tx.by.name:
@@ -432,11 +403,11 @@ def bring_papers(tx: Tx, case: UUID) -> Case:
 
 def send_back(tx: Tx, case: UUID, version: int, words: str) -> None:
     """The second person does not agree, and says why; the verdict falls."""
-    found = _mine(tx, case, CHECKER, version)
+    found = at_version(tx, case, CHECKER, version)
     if found.decided_by == tx.by.name:
         raise Refusal("desk.second_person")
-    _must(tx, found, tx.run(SQL.send_back_case, **_at(found), states=["decided"]))
-    _event(tx, case, "send_back", _said(words))
+    must(tx, found, tx.run(SQL.send_back_case, **key_of(found), states=["decided"]))
+    note(tx, case, "send_back", _said(words))
 
 
 def freeze(tx: Tx, person: PersonRef, why: str) -> None:
@@ -458,16 +429,16 @@ def thaw(tx: Tx, person: PersonRef) -> None:
 
 def effect(tx: Tx, case: UUID) -> None:
     """Carry out what two people agreed on, end the case and tell the applicant. Refuses what the domain refuses by now."""
-    found = _find(tx, case)
+    found = find(tx, case)
     # First the state: of two workers one gets it, and the other's effect never begins.
-    _must(tx, found, tx.run(SQL.end_case, **_at(found), state="effected", at=tx.at, states=["checked"]))
+    must(tx, found, tx.run(SQL.end_case, **key_of(found), state="effected", at=tx.at, states=["checked"]))
     if found.verdict == APPROVED:
         # The domain sees a counter, and in its audit trail the two who decided: the worker only moves their hands.
         desk = Actor(f"{found.decided_by}+{found.checked_by}", COUNTER, found.region)
         EFFECTS[found.matter.name].approved(replace(tx, by=desk), found)
     else:
         EFFECTS[found.matter.name].otherwise(tx, found)
-    _event(tx, case, "effect")
+    note(tx, case, "effect")
     if not EFFECTS[found.matter.name].tells:
         verdict = "已通过" if found.verdict == APPROVED else "没有通过"
         say(tx, found.applicant, f"{found.matter.title}{verdict}。{found.words}", case)
@@ -476,9 +447,9 @@ def effect(tx: Tx, case: UUID) -> None:
 
 def effect_refused(tx: Tx, case: UUID, refusal: Refusal) -> None:
     """The domain said no: the verdict falls, the clerk sees why, and decides again."""
-    found = _find(tx, case)
-    _must(tx, found, tx.run(SQL.send_back_case, **_at(found), states=["checked"]))
-    _event(tx, case, "effect_refused", refusal.sentence)
+    found = find(tx, case)
+    must(tx, found, tx.run(SQL.send_back_case, **key_of(found), states=["checked"]))
+    note(tx, case, "effect_refused", refusal.sentence)
 
 
 def checked(tx: Tx, most: int = 50) -> list[UUID]:
@@ -493,12 +464,12 @@ def lapsing(tx: Tx, most: int = 200) -> list[UUID]:
 
 def lapse(tx: Tx, case: UUID) -> None:
     """The papers did not come: the case is over and the applicant is told. Refuses what is no longer waiting."""
-    found = _find(tx, case)
+    found = find(tx, case)
     if found.papers_due_on is None or found.papers_due_on >= business_date(tx.at):
         raise Refusal("desk.wrong_state", state=STATES[found.state])
-    _must(tx, found, tx.run(SQL.end_case, **_at(found), state="lapsed", at=tx.at, states=["asked_for_papers"]))
+    must(tx, found, tx.run(SQL.end_case, **key_of(found), state="lapsed", at=tx.at, states=["asked_for_papers"]))
     EFFECTS[found.matter.name].otherwise(tx, found)
-    _event(tx, case, "lapse")
+    note(tx, case, "lapse")
     say(tx, found.applicant, f"{found.matter.title}：没有在期限内收到材料，这次申请已终止。可以重新申请。", case)
 
 
@@ -519,7 +490,8 @@ def _region(tx: Tx) -> dict[str, Any]:
     return {"first": first, "last": min(last, LARGEST_BOOK), "prefix": prefix}
 
 
-def _find(tx: Tx, case: UUID) -> Case:
+def find(tx: Tx, case: UUID) -> Case:
+    """A case with its details opened; refuses one that is not there. Whether the reader may is asked apart."""
     row = tx.one(SQL.case, book=refs.book_of(case), id=case)
     if row is None:
         raise Refusal("desk.unknown")
@@ -533,25 +505,39 @@ def _find(tx: Tx, case: UUID) -> Case:
     )
 
 
-def _clerk(tx: Tx, role: str | Sequence[str], case: Case) -> None:
+def require_clerk(tx: Tx, role: str | Sequence[str], case: Case) -> None:
+    """Refuses whose role, region or family keeps them from a case."""
     one = staff.acting(tx, role, case.region)
     staff.require_stranger(tx, one, case.parties)
+    if "guardian" in case.detail:
+        not_oneself(tx, one, enrolment.Stranger.of(case.detail["guardian"]))
 
 
-def _mine(tx: Tx, case: UUID, role: str, version: int) -> Case:
+def not_oneself(tx: Tx, one: staff.Staff, guardian: enrolment.Stranger) -> None:
+    """Refuses a member of staff who is the guardian."""
+    if one.document == tx.keys.blind("document", guardian.canonical):
+        raise Refusal("staff.own_file")
+
+
+def seal_detail(tx: Tx, case: UUID, detail: Mapping[str, Any]) -> bytes:
+    """The details of a case as they are kept."""
+    return tx.keys.seal("case", f"desk_case|detail|{case}", json.dumps(detail, ensure_ascii=False, sort_keys=True))
+
+
+def at_version(tx: Tx, case: UUID, role: str, version: int) -> Case:
     """The case for a step of the acting clerk, who saw `version`; refuses whom it is not for, and a version that has passed."""
-    found = _find(tx, case)
-    _clerk(tx, role, found)
+    found = find(tx, case)
+    require_clerk(tx, role, found)
     if found.version != version:
         raise Refusal("desk.stale")
     return found
 
 
-def _must(tx: Tx, seen: Case, touched: int) -> None:
+def must(tx: Tx, seen: Case, touched: int) -> None:
     """A step touched its row, or the reader learns why not."""
     if touched:
         return
-    now = _find(tx, seen.id)
+    now = find(tx, seen.id)
     if now.version != seen.version:
         raise Refusal("desk.stale")
     if now.state in ("taken", "asked_for_papers") and now.taken_by != tx.by.name:
@@ -559,34 +545,14 @@ def _must(tx: Tx, seen: Case, touched: int) -> None:
     raise Refusal("desk.wrong_state", state=STATES[now.state])
 
 
-def _at(case: Case) -> dict[str, Any]:
+def key_of(case: Case) -> dict[str, Any]:
+    """What names a case and the version of it that was seen, for a step's statement."""
     return {"book": case.book, "id": case.id, "version": case.version}
 
 
 def standing(tx: Tx) -> Tx:
     """The same transaction at the counter: what the domain records of it says that somebody stood there."""
     return replace(tx, by=Actor(tx.by.name, COUNTER, tx.by.place))
-
-
-def _to_agree(tx: Tx, found: Case, speaker: PersonRef) -> Letter:
-    """The letter for a speaker, whom the handler who has the case may hear."""
-    _clerk(tx, HANDLER, found)
-    staff.require_stranger(tx, staff.find(tx, tx.by.name), [speaker])
-    if found.matter.name not in REVIEWS.values():
-        raise Refusal("desk.no_word_needed")
-    if found.state != "taken":
-        raise Refusal("desk.wrong_state", state=STATES[found.state])
-    if found.taken_by != tx.by.name:
-        raise Refusal("desk.taken_by_other")
-    alive(tx, speaker)
-    pack, age = family.pack_of(tx, library(), found.person), age_of(tx, found.person)
-    if age >= pack["face_check_min_age_years"]:
-        raise Refusal("desk.no_word_needed")
-    if speaker == found.person and age < pack["guardian_consent_below_age_years"]:
-        raise Refusal("family.guardian_consent_required", age=pack["guardian_consent_below_age_years"])
-    if speaker != found.person and age_of(tx, speaker) < pack["adult_age_years"]:
-        raise Refusal("desk.not_of_age", age=pack["adult_age_years"])
-    return binding.guardian_letter(tx, library(), found.about, speaker)
 
 
 def alive(tx: Tx, person: PersonRef) -> None:
@@ -611,7 +577,8 @@ def _said(words: str) -> str:
     return text
 
 
-def _event(tx: Tx, case: UUID, act: str, words: str = "") -> None:
+def note(tx: Tx, case: UUID, act: str, words: str = "") -> None:
+    """What happened to a case, under the version it has now."""
     tx.run(SQL.add_event, book=refs.book_of(case), id=case, at=tx.at, actor=_actor(tx), act=act, words=words)
 
 

@@ -42,8 +42,12 @@ KINDS = {
     "residence_permit": "居住证",
     "referral": "转诊证明",
     "death_certificate": "死亡证明",
+    "guardianship": "监护关系证明",
     "other": "其他材料",
 }
+IDENTITY = frozenset({"id_card", "identity_document"})
+GUARDIANSHIP = frozenset({"guardianship", "household_register", "birth_certificate", "kinship_proof"})
+"""What says who a guardian is, and whose."""
 SAME_PICTURE = "same_picture"
 _WORKERS = threading.BoundedSemaphore(2)
 _OTHERS = {

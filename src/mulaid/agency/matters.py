@@ -21,7 +21,7 @@ from mulaid.agency.staff import SQL
 from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.ledger import journal
-from mulaid.people import aid, application, binding, credential, endings, family, filings, household, wallet
+from mulaid.people import aid, application, binding, credential, endings, enrolment, family, filings, household, wallet
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
@@ -160,7 +160,22 @@ class Effect:
 
 
 def bind(tx: Tx, case: Case) -> None:
-    """The request to bind is approved, within every limit; whether the clerk has seen the person is in the reason."""
+    """The request to bind is approved, within every limit; whether the clerk has seen the person is in the reason.
+
+    A guardian who was heard by papers becomes a person of the register now, without any insurance, and the word is on record.
+    """
+    if "guardian" in case.detail:
+        guardian, agreed = enrolment.Stranger.of(case.detail["guardian"]), case.detail["guardian"]["agreed"]
+        speaker = enrolment.known(tx, guardian.kind, guardian.number)
+        if speaker is None:
+            # Whether made-up people are let in was asked when the word was taken down.
+            speaker = enrolment.register(
+                tx, name=guardian.name, kind=guardian.kind, number=guardian.number, region=case.region,
+                household=case.person.number, allow_test_area=True, born=guardian.born,
+            )  # fmt: skip
+        elif enrolment.person(tx, speaker).name != guardian.name:
+            raise Refusal("family.not_matched")
+        binding.consent_at_counter(tx, library(), case.about, speaker, agreed)
     binding.approve(tx, library(), case.about, seen=case.reason == SEEN)
 
 

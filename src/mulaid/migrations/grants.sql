@@ -140,6 +140,9 @@ grant update (disabled_at) on mulaid.staff to mulaid_worker;
 
 -- What a case may do once two people have agreed, beside what the gateway's refunds may: bind and activate.
 grant insert on mulaid.settlement, mulaid.family_bond, mulaid.family_given, mulaid.family_turn, mulaid.credential to mulaid_worker;
+-- A guardian who was heard by papers is registered, and the word kept, when two people have agreed.
+grant insert on mulaid.person, mulaid.person_by_document, mulaid.consent to mulaid_worker;
+grant update (detail) on mulaid.desk_case to mulaid_web;
 grant update (turn) on mulaid.family_turn to mulaid_worker;
 
 -- Staff at the door: what they set themselves, and their sessions.

@@ -226,8 +226,8 @@ def letters(tx: Tx, library: Library, request: UUID, reader: PersonRef) -> tuple
     return ()
 
 
-def guardian_letter(tx: Tx, library: Library, request: UUID, speaker: PersonRef) -> consent.Letter:
-    """What a guardian, or a member of 14 or 15, is shown at the counter."""
+def guardian_letter(tx: Tx, library: Library, request: UUID, speaker: PersonRef | None) -> consent.Letter:
+    """What a guardian (None: one who is nobody's person here), or a member of 14 or 15, is shown at the counter."""
     return _agreement(tx, library, row_of(tx, request), speaker)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -117,6 +117,54 @@ def register(
     )
     audit.write(tx, book, "register_person", ref.id)
     return ref
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Somebody who is nobody's person here, as a paper of identity says."""
+
+    name: str = field(repr=False)
+    kind: str
+    number: str = field(repr=False)
+    born: date = field(repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The masked name."""
+        return identity.mask_name(self.name)
+
+    @property
+    def canonical(self) -> str:
+        """What the document's blind index is made of."""
+        return identity.Document(self.kind, self.number).canonical
+
+    @property
+    def plain(self) -> dict[str, str]:
+        """The same as words, to be sealed."""
+        return {"name": self.name, "kind": self.kind, "number": self.number, "born": self.born.isoformat()}
+
+    @staticmethod
+    def of(plain: Mapping[str, str]) -> Stranger:
+        """Back from words."""
+        return Stranger(plain["name"], plain["kind"], plain["number"], date.fromisoformat(plain["born"]))
+
+
+def stranger(tx: Tx, name: str, kind: str, number: str, born: date | None, *, allow_test_area: bool) -> Stranger:
+    """Somebody by a paper that lies on a counter; refuses papers that cannot be or that show no face, and no birth date."""
+    on = business_date(tx.at)
+    if kind == identity.BIRTH_CERTIFICATE:
+        raise Refusal("identity.bad_kind", given=kind)
+    document = identity.parse_document(kind, number, on, allow_test_area)
+    birth = document.born or born
+    if birth is None or birth > on:
+        raise Refusal("people.birth_date_needed")
+    return Stranger(identity.check_name(name), document.kind, document.number, birth)
+
+
+def known(tx: Tx, kind: str, number: str) -> PersonRef | None:
+    """Who has a document in its canonical form, if anybody."""
+    row = tx.one(SQL.find_by_document, blind=tx.keys.blind("document", identity.Document(kind, number).canonical))
+    return PersonRef(row["book"], row["person"]) if row else None
 
 
 def find(tx: Tx, kind: str, number: str, allow_test_area: bool) -> PersonRef:

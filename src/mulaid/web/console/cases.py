@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mulaid import refs
-from mulaid.agency import casework, counter, evidence
+from mulaid.agency import casework, counter, evidence, hearing
 from mulaid.agency.casework import Brief
 from mulaid.agency.matters import APPROVED, REFUSED, SIGNALS, STATES, Case, matters
 from mulaid.agency.staff import CHECKER, HANDLER
@@ -23,7 +23,7 @@ from mulaid.db import Tx
 from mulaid.outside.storage import StorageTrouble
 from mulaid.people import enrolment
 from mulaid.people.enrolment import PersonRef
-from mulaid.people.identity import KINDS
+from mulaid.people.identity import KINDS, mask_name, mask_number
 from mulaid.refusal import Refusal
 from mulaid.web import providers
 from mulaid.web.console import door, told
@@ -107,12 +107,21 @@ class Speaker(Form):
 
     number = text("同意的人的证件号码", wrong="请填写证件号码", most=40, spellcheck="false")
     kind = pick("证件种类", KINDS.items(), wrong="请选择证件种类")
+    name = text("监护人姓名", wrong="", most=50, required=False, help_text="只有没在这里登记过的监护人才填，凭证件和监护材料办理")
+    born = forms.DateField(
+        label="监护人出生日期",
+        required=False,
+        help_text="证件号码里没有出生日期的才填",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        error_messages={"invalid": "日期写法不对，例如 1990-03-01"},
+    )
 
 
 class Consent(Form):
     """What comes back with the letter that was shown."""
 
-    speaker = forms.CharField(max_length=27)
+    speaker = forms.CharField(max_length=27, required=False)
+    guardian = forms.CharField(max_length=2000, required=False)
     agreed = forms.CharField(max_length=64)
 
 
@@ -214,14 +223,21 @@ def _hear(request: HttpRequest, seen: Case) -> HttpResponse:
     given = form.cleaned_data
     try:
         alone(counter.count_look, by=clerk.actor)
+        number, known = given["number"].strip(), {"allow_test_area": settings.MULAID.allows_test_people}
         with reading(clerk.actor) as tx:
-            speaker = enrolment.find(tx, given["kind"], given["number"].strip(), settings.MULAID.allows_test_people)
-            letter = casework.consent_letter(tx, seen.id, speaker)
-            facts = told.of_person(tx, speaker)
+            if given["name"]:
+                who = given["name"], given["kind"], number, given["born"]
+                letter, guardian = hearing.introduce(tx, seen.id, *who, **known)
+                more = {"guardian": guardian, "speaks": [("监护人", mask_name(given["name"])), ("证件", mask_number(number))]}
+            else:
+                speaker = enrolment.find(tx, given["kind"], number, **known)
+                letter = hearing.consent_letter(tx, seen.id, speaker)
+                more = {"speaker": speaker.number, "speaks": told.of_person(tx, speaker)}
     except Refusal as refusal:
-        form.refuse(Outcome({}, refusal.code, refusal.says, refusal.next), people_unknown="number")
+        places = {"people_birth_date_needed": "born", "identity_bad_name": "name"}
+        form.refuse(Outcome({}, refusal.code, refusal.says, refusal.next), people_unknown="number", **places)
         return _page(request, seen.id, form)
-    return _page(request, seen.id, None, {"letter": letter, "speaker": speaker.number, "speaks": facts})
+    return _page(request, seen.id, None, {"letter": letter, **more})
 
 
 def look(request: HttpRequest, number: str, paper: UUID) -> HttpResponse:
@@ -281,7 +297,7 @@ def _work(seen: Case, do: str, version: int, given: dict[str, Any]) -> Callable[
         "decide": lambda tx: casework.decide(tx, ref, version, verdict, reason, words),
         "check": lambda tx: casework.check(tx, ref, version),
         "send_back": lambda tx: casework.send_back(tx, ref, version, words),
-        "consent": lambda tx: casework.consent(tx, ref, version, PersonRef.parse(given["speaker"]), given["agreed"]),
+        "consent": lambda tx: _heard(tx, ref, version, given),
     }
 
     def work(tx: Tx) -> dict[str, Any]:
@@ -289,6 +305,13 @@ def _work(seen: Case, do: str, version: int, given: dict[str, Any]) -> Callable[
         return {}
 
     return work
+
+
+def _heard(tx: Tx, ref: UUID, version: int, given: dict[str, Any]) -> None:
+    if given["guardian"]:
+        hearing.consent_by_papers(tx, ref, version, given["guardian"], given["agreed"])
+    else:
+        hearing.consent(tx, ref, version, PersonRef.parse(given["speaker"]), given["agreed"])
 
 
 def _page(request: HttpRequest, ref: UUID, form: Form | None, more: dict[str, Any] | None = None) -> HttpResponse:
@@ -306,7 +329,7 @@ def _page(request: HttpRequest, ref: UUID, form: Form | None, more: dict[str, An
             "papers": papers,
             "events": [(event, ACTS[event.act], _who(event.actor)) for event in casework.history(tx, ref)],
             "left": _left(seen.papers_due_on or seen.due_on, business_date(tx.at)),
-            "hears": mine and casework.hears(tx, seen),
+            "hears": mine and hearing.hears(tx, seen),
         }
     decides = seen.state == "taken" and mine
     context |= {

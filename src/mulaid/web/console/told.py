@@ -17,8 +17,9 @@ from mulaid.money import yuan
 from mulaid.people import aid, application, binding, filings, household, wallet
 from mulaid.people.endings import BECAUSE
 from mulaid.people.enrolment import SQL as PEOPLE
-from mulaid.people.enrolment import Enrolment, PersonRef, age_of, enrolled, person
+from mulaid.people.enrolment import Enrolment, PersonRef, Stranger, age_of, enrolled, person
 from mulaid.people.filings import KINDS
+from mulaid.people.identity import KINDS as DOCUMENTS
 from mulaid.people.identity import age_on, mask_number
 from mulaid.people.kinship import Kinship
 from mulaid.policy.explain import RELATIONS
@@ -111,7 +112,12 @@ def _binding(tx: Tx, case: Affair) -> Iterator[tuple[str, str]]:
     yield "绑定方式", ROUTES.get(found.route, found.route)
     yield "亲属关系", KIN[found.kinship]
     if found.member and age_of(tx, found.member) < application.grown_age(tx, library(), application.row_of(tx, case.about)):
-        yield "监护人或本人同意", "已经同意" if binding.consented(tx, case.about) else "还没有"
+        guardian = case.detail.get("guardian")
+        if guardian:
+            one = Stranger.of(guardian)
+            yield "监护人，未在本地参保", f"{one.shown}，{DOCUMENTS[one.kind]} {mask_number(one.number)}，{day(one.born)}生"
+        said = "已经当面同意，复核以后生效" if guardian else "已经同意" if binding.consented(tx, case.about) else "还没有"
+        yield "监护人或本人同意", said
     yield "现在", application.STATES[found.state]
 
 

@@ -16,13 +16,14 @@ from mulaid.calendar import wall_clock
 from mulaid.client import ID_CARD, Certificate, Client, Connection, Line, NoAnswer, Refused, WrongMoney, identities
 from mulaid.client import caller as wire
 from mulaid.db import Actor, Database, process_url
-from mulaid.demo import city, story, told
+from mulaid.demo import city, story
 from mulaid.gateway.app import build
 from mulaid.gateway.dialect import profiles
 from mulaid.ledger import chart, journal, statement
 from mulaid.people import enrolment
 from mulaid.people.credential import well_formed
 from mulaid.people.enrolment import PersonRef
+from mulaid.proof import told
 from mulaid.proof.cases import serving
 from mulaid.proof.verify import faults
 from mulaid.refusal import Refusal

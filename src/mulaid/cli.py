@@ -75,16 +75,16 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def explain(arguments: argparse.Namespace) -> int:
     """tell whose money paid a settlement, by which rule"""
-    from mulaid.demo import told
+    from mulaid.proof import told
 
     return told.explain(from_environment(), arguments.settlement, say, as_json=arguments.json)
 
 
 def code(arguments: argparse.Namespace) -> int:
     """show a made-up person's insurance code, as a phone would"""
-    from mulaid.demo import told
+    from mulaid.demo import story
 
-    return told.show_code(from_environment(), arguments.number, arguments.shown_by, say)
+    return story.show_code(from_environment(), arguments.number, arguments.shown_by, say)
 
 
 def sandbox(arguments: argparse.Namespace) -> int:

@@ -609,10 +609,10 @@ def _counter_commands(cases: Any, bound: Callable[[Any], Callable[..., int]]) ->
 def _wishes(cases: Any, bound: Callable[[Any], Callable[..., int]]) -> None:
     """What somebody agrees to at the counter about a household account, or a quota for a relative elsewhere."""
     kinds = {
-        "household-open": ("household_open", ()),
-        "household-add": ("household_add", ("relative", "relation")),
-        "household-join": ("household_join", ("invitation",)),
-        "quota": ("wallet_quota", ("relative", "relation", "fen")),
+        "household-open": ("household_open", (), "open a household account"),
+        "household-add": ("household_add", ("relative", "relation"), "take or invite a relative into the household account"),
+        "household-join": ("household_join", ("invitation",), "say yes to a household that invited somebody"),
+        "quota": ("wallet_quota", ("relative", "relation", "fen"), "keep a quota for a relative in another province"),
     }
     says = {
         "relative": "whom it is for, by an ID number or KIND:NUMBER",
@@ -620,9 +620,10 @@ def _wishes(cases: Any, bound: Callable[[Any], Callable[..., int]]) -> None:
         "invitation": "the one that is accepted, as `desk person` shows it",
         "fen": "how much of the account is kept, in yuan",
     }
-    for name, (what, fields) in kinds.items():
-        one = _command(cases, name, wish, bound)
-        one.set_defaults(what=what)
+    for name, (what, fields, does) in kinds.items():
+        helps = f"{does}: show the letter; with its hash, do it"
+        one = cases.add_parser(name, help=helps, description=helps)
+        one.set_defaults(work=bound(wish), what=what)
         one.add_argument("--person", required=True, metavar="ID_NUMBER", help="who stands at the counter")
         for field in fields:
             one.add_argument("--yuan" if field == "fen" else f"--{field}", dest=field, required=True, help=says[field])

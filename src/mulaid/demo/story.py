@@ -1,4 +1,4 @@
-"""`mulaid demo`: one family's story against the running gateway, told step by step to whoever typed it.
+"""`mulaid demo`: one family's story against the running gateway, told step by step to whoever typed it; `mulaid code`.
 
 A bill of the father's at a pharmacy and one at a hospital, over real signed HTTP; every run shows all who can pay: the fund, the
 father himself, two of his children, and cash. What an earlier run left standing is returned first, so it can run for ever.
@@ -14,17 +14,18 @@ from typing import Any
 import httpx
 
 from mulaid import commands, refs
-from mulaid.calendar import wall_clock
+from mulaid.calendar import stamp, wall_clock
 from mulaid.client import Bill, Certificate, Client, Info, Line, NoAnswer, Refused
 from mulaid.db import Actor, Database, Tx
-from mulaid.demo import city, told
+from mulaid.demo import city
 from mulaid.demo.city import City
-from mulaid.demo.told import padded, width
 from mulaid.ledger import chart, statement
 from mulaid.money import Fen, yuan
-from mulaid.people import credential, enrolment
+from mulaid.people import credential, enrolment, identity
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import library
+from mulaid.proof import told
+from mulaid.proof.told import padded, width
 from mulaid.proof.verify import faults
 from mulaid.refusal import Refusal
 from mulaid.serve import opened
@@ -287,3 +288,24 @@ class Story:
         self.say("")
         self.say(f"药店的那一笔还留着。想知道它为什么这样付：mulaid explain {self.standing}")
         return 1 if found else 0
+
+
+def show_code(settings: Settings, number: str, shown_by: str, say: Say) -> int:
+    """Print a fresh code of a person, shown by that person or by a relative with a family account: what a phone would show.
+
+    Refuses a production profile, numbers nobody has, and a relative who is not bound.
+    """
+    if not settings.allows_test_people:
+        raise Refusal("credential.not_here")
+    by = Actor("phone", "cli")
+
+    def work(tx: Tx) -> credential.Code:
+        member = enrolment.find(tx, identity.RESIDENT, number, settings.allows_test_people)
+        presenter = enrolment.find(tx, identity.RESIDENT, shown_by, settings.allows_test_people) if shown_by else member
+        return credential.issue(tx, library(), member, presenter, sandbox=True)
+
+    with opened(settings) as db:
+        code: credential.Code = commands.alone(db, work, at=wall_clock(), by=by)
+    say(code.digits)
+    say(f"演示医保码，{stamp(code.expires_at)} 前有效，只能用一次；用 1162 或 localQrCodeQuery 解码。")
+    return 0

@@ -1,7 +1,6 @@
-"""What a terminal shows instead of a phone: `mulaid explain`, whose money paid and by which rule; `mulaid code`, a minute code.
+"""`mulaid explain`: whose money paid a settlement, and by which rule, on a terminal.
 
-A settlement is told from the stored decision and nothing else. Codes are shown of made-up people only: a production profile has
-no command that shows anybody's.
+A settlement is told from the stored decision and nothing else.
 """
 
 from __future__ import annotations
@@ -13,20 +12,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from mulaid import commands, refs
+from mulaid import refs
 from mulaid.calendar import stamp, wall_clock
 from mulaid.db import Actor, Tx
 from mulaid.money import Fen, yuan
-from mulaid.people import credential, enrolment
-from mulaid.people.credential import Code
+from mulaid.people import enrolment
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.identity import mask_name
 from mulaid.policy.explain import Line, cautions
 from mulaid.policy.explain import explain as explained
-from mulaid.policy.pack import library
 from mulaid.policy.split import Step
 from mulaid.proof.verify import Packs
-from mulaid.refusal import Refusal
 from mulaid.serve import opened
 from mulaid.settings import Settings
 from mulaid.settlement import pay
@@ -37,7 +33,6 @@ Say = Callable[[str], None]
 BY = Actor("explain", "cli")
 CONFIDENCES = {"high": "依据充分", "medium": "依据较好", "low": "依据不足"}
 MARK = "  "
-ID_CARD = "01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,24 +151,3 @@ def width(text: str) -> int:
 def padded(text: str, columns: int) -> str:
     """The text filled up with spaces to a number of columns."""
     return text + " " * max(0, columns - width(text))
-
-
-def show_code(settings: Settings, number: str, shown_by: str, say: Say) -> int:
-    """Print a fresh code of the person with this ID number, shown by that person or by a relative with a family account.
-
-    Refuses a production profile, numbers nobody has, and a relative who is not bound.
-    """
-    if not settings.allows_test_people:
-        raise Refusal("credential.not_here")
-    by = Actor("phone", "cli")
-
-    def work(tx: Tx) -> Code:
-        member = enrolment.find(tx, ID_CARD, number, settings.allows_test_people)
-        presenter = enrolment.find(tx, ID_CARD, shown_by, settings.allows_test_people) if shown_by else member
-        return credential.issue(tx, library(), member, presenter, sandbox=True)
-
-    with opened(settings) as db:
-        code: Code = commands.alone(db, work, at=wall_clock(), by=by)
-    say(code.digits)
-    say(f"演示医保码，{stamp(code.expires_at)} 前有效，只能用一次；用 1162 或 localQrCodeQuery 解码。")
-    return 0

@@ -159,7 +159,7 @@ BODIES: list[tuple[str, bytes, str]] = [
     ("number", b"1", "message.not_an_object"),
     ("null", b"null", "message.not_an_object"),
     ("member twice", b'{"infno":"2207","infno":"2208"}', "message.twice"),
-    ("member twice inside", b'{"infno":"2207","input":{"data":{"a":1,"a":1}}}', "message.twice"),
+    ("member twice inside", b'{"infno":"2207","input":{"data":{"a":1,"a":2}}}', "message.twice"),
     ("NaN", b'{"infno":NaN}', "message.not_json"),
     ("Infinity", b'{"infno":[Infinity]}', "message.not_json"),
     ("minus Infinity", b'{"infno":-Infinity}', "message.not_json"),

@@ -674,3 +674,43 @@ def test_who_writes_its_own_way_is_refused_in_it_too(served: Served, signed: boo
         assert (outer["code"], inner["INFCODE"]) == ("-1", "-1")
         assert reason in inner["ERR_MSG"]
         assert reason in outer["msg"]
+
+
+def test_slips_of_messages_pasted_in_a_loop_are_read(served: Served, card: str) -> None:
+    """PowerBuilder and PL/SQL: a comma behind every line, .5 as the database prints it, a member said twice alike."""
+    number = person(served, card)
+    sale = f'"psn_no":"{number}","mdtrt_cert_type":"02","mdtrt_cert_no":"{card}","psn_no":"{number}","medfee_sumamt":1.5,'
+    line = (
+        '{"feedetl_sn":"%d","med_list_codg":"MINE","sin_dos_dscr":"一次 .5 片,}","det_item_fee_sumamt":.50,"cnt":1,"pric":.5,},'
+    )
+    lines = "".join(line % place for place in range(3))
+    given = f'{{"druginfo":{{{sale}}},"drugdetail":[{lines}],}}'
+    head = json.dumps(envelope("2101", "INPUT", at="P1"), ensure_ascii=False)
+    as_object = head.replace('"INPUT"', given)
+    as_text = head.replace('"INPUT"', json.dumps(given, ensure_ascii=False))
+    for body in (as_object, as_text, as_object[:-1] + ",}"):
+        answer = json.loads(exchange(served, body.encode())[2])
+        assert answer["infcode"] == 0, answer["err_msg"]
+        assert answer["output"]["setlinfo"]["medfee_sumamt"] == 1.5
+    for slip, code in (
+        (as_object.replace(f'"psn_no":"{number}","medfee', '"psn_no":"P1","medfee'), "message.twice"),
+        (as_object.replace("},],}", "},,]}"), "message.not_json"),
+        (as_object.replace('"cnt":1', '"cnt":1.'), "message.not_json"),
+        (as_object.replace('"cnt":1', '"cnt":'), "message.not_json"),
+    ):
+        assert code in json.loads(exchange(served, slip.encode())[2])["err_msg"]
+
+
+def test_a_warning_is_said_once(served: Served, card: str) -> None:
+    served.enrols("warned", "10.00")
+    served.enrols("warned one", "10.00")
+    served.enrols("warned two", "10.00")
+    for giver in ("warned one", "warned two"):
+        served.authorises(giver, "warned")
+    shown = by_card(served.numbers["warned"])
+    sale = {"psn_no": served.people["warned"].number, "medfee_sumamt": 30, **shown}
+    line = {"feedetl_sn": "1", "med_list_codg": "MINE", "det_item_fee_sumamt": 30, "cnt": 1, "pric": 30}
+    answer = told(served, envelope("2101", {"druginfo": sale, "drugdetail": [line]}, at="P1"))
+    assert answer["output"]["setlinfo"]["acct_mulaid_pay"] == Decimal("20.00")
+    said = answer["warn_msg"].split("；")
+    assert len(said) == len(set(said))

@@ -128,7 +128,7 @@ def _present(call: Call, settled: pay.Settled, *, final: bool) -> str:
     body["setlinfo"] |= {"mdtrt_cert_type": said["mdtrt_cert_type"], "invono": said.get("invono", "")}
     if settled.bill.lines:
         body["detlcutinfo"] = [answers.line(part) for part in settled.bill.lines]
-    warning = "" if final else "；".join(cautions(explain(settled.packs, settled.decision.steps)))
+    warning = "" if final else "；".join(dict.fromkeys(cautions(explain(settled.packs, settled.decision.steps))))
     return call.answer(body, warning)
 
 

@@ -17,7 +17,7 @@ from city import City
 from intruder import Browser, Street, build
 from mulaid import refs
 from mulaid.db import Database, process_url
-from mulaid.people import aid, guessing
+from mulaid.people import aid, allowance
 
 MOVING = {"audit", "command", "web_session", "allowance"}
 """Tables that a request may write though it is refused."""
@@ -537,7 +537,7 @@ def test_a_name_and_a_number_can_be_tried_so_often_a_day(scene: Scene) -> None:
     city.enrols("guesser", "10.00", household="guesser")
     guesser = scene.browser("guesser")
     number = scene.street.theirs["number"]
-    for place in range(guessing.NAMINGS):
+    for place in range(allowance.NAMINGS):
         if place % 2:
             sent = {"relation": "parent", "name": f"李{chr(0x4E00 + place)}", "number": number, "key": guesser.get("/bind").key}
             came = guesser.post("/bind", **sent)

@@ -260,10 +260,11 @@ RUN_BY: dict[tuple[str, str], set[str]] = {
     ("gateway", "people/filings.sql"): set(FILES_OF["people/filings.sql"].by_name) - {"papers_came", "filing"},
     ("gateway", "settlement/records.sql"): set(FILES_OF["settlement/records.sql"].by_name) - {"drop_files"},
     ("worker", "settlement/records.sql"): {"books_with_files", "drop_files"},
-    ("gateway", "people/phone.sql"): {"use_allowance", "allowance_used"},
+    ("gateway", "people/allowance.sql"): {"use_allowance", "allowance_used"},
+    ("worker", "people/allowance.sql"): {"use_allowance", "drop_allowances"},
+    ("web", "people/allowance.sql"): {"use_allowance"},
     ("worker", "people/people.sql"): {"say"},
     ("worker", "people/phone.sql"): {
-        "use_allowance",
         "phone",
         "add_sms",
         "sms",
@@ -273,7 +274,6 @@ RUN_BY: dict[tuple[str, str], set[str]] = {
         "sms_again",
         "sms_ended",
         "drop_codes",
-        "drop_allowances",
     },
     ("web", "agency/agency.sql"): DESK_PAGES,
     ("worker", "agency/agency.sql"): DESK_WORKER,
@@ -281,7 +281,6 @@ RUN_BY: dict[tuple[str, str], set[str]] = {
     ("worker", "agency/watch.sql"): set(FILES_OF["agency/watch.sql"].by_name)
     - words("signals signal_numbers look_at seen_settlements shown"),
     ("web", "people/phone.sql"): {
-        "use_allowance",
         "sent_since",
         "put_code",
         "try_code",

@@ -24,7 +24,7 @@ from mulaid.ledger import seal, statement
 from mulaid.money import yuan
 from mulaid.outside.messages import Messages, NotSent, SandboxMessages, Sms, messages_for
 from mulaid.outside.storage import Storage, storage_for
-from mulaid.people import binding, endings, family, phone, wallet
+from mulaid.people import allowance, binding, endings, family, phone, wallet
 from mulaid.policy.pack import Library, library
 from mulaid.refusal import Refusal
 from mulaid.settings import Settings
@@ -358,6 +358,7 @@ def sweep(db: Database) -> None:
     oldest = int((wall_clock() - timedelta(days=1)).timestamp()) // BUCKET_SECONDS
     commands.alone(db, lambda tx: tx.run("delete from nonce where bucket < %(oldest)s", oldest=oldest), at=wall_clock(), by=BY)
     commands.alone(db, phone.sweep, at=wall_clock(), by=BY)
+    commands.alone(db, allowance.sweep, at=wall_clock(), by=BY)
     with db.reading(wall_clock(), BY) as tx:
         books = files.books_to_sweep(tx)
     for book in books:

@@ -23,7 +23,7 @@ from mulaid.db import Row, Tx
 from mulaid.ledger import chart
 from mulaid.money import Fen, yuan
 from mulaid.outside.messages import say
-from mulaid.people import aid, application, binding, consent, endings, enrolment, family, filings, household, wallet
+from mulaid.people import aid, allowance, application, binding, consent, endings, enrolment, family, filings, household, wallet
 from mulaid.people.aid import Aid
 from mulaid.people.application import Request
 from mulaid.people.binding import Claim
@@ -35,7 +35,6 @@ from mulaid.people.family import Bond
 from mulaid.people.filings import Filing
 from mulaid.people.household import Household, Invitation
 from mulaid.people.kinship import Kinship
-from mulaid.people.phone import use_allowance
 from mulaid.people.wallet import Quota
 from mulaid.policy.explain import RELATIONS
 from mulaid.policy.pack import library
@@ -98,7 +97,7 @@ class Seen:
 
 def count_look(tx: Tx) -> None:
     """Count that the acting clerk looks somebody up, in a transaction of its own; refuses the two hundred and first of a day."""
-    if not use_allowance(tx, f"look:{tx.by.name}", LOOKS):
+    if not allowance.use(tx, f"look:{tx.by.name}", LOOKS):
         raise Refusal("desk.too_many_looks")
 
 

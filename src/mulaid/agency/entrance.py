@@ -20,8 +20,8 @@ from mulaid.agency import staff
 from mulaid.agency.staff import OPERATOR, SQL, SYSTEM, Staff
 from mulaid.crypto import digest, same
 from mulaid.db import Row, Tx
+from mulaid.people import allowance
 from mulaid.people.enrolment import book_for
-from mulaid.people.phone import use_allowance
 from mulaid.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def may_try(tx: Tx, who: str, network: str) -> bool:
     """
     quarter = f"{tx.at:%H}{tx.at.minute // SPAN_MINUTES}"
     seen_from = tx.keys.blind("network", network).hex()
-    return use_allowance(tx, f"desk:{seen_from}:{quarter}", TRIES_OF_NETWORK) and use_allowance(
+    return allowance.use(tx, f"desk:{seen_from}:{quarter}", TRIES_OF_NETWORK) and allowance.use(
         tx, f"desk:{who[:40]}:{seen_from}:{quarter}", TRIES
     )
 

@@ -26,9 +26,9 @@ from mulaid.calendar import stamp
 from mulaid.crypto import NONCE_BYTES, BrokenSeal, Keys, digest
 from mulaid.db import Row, Tx
 from mulaid.outside.storage import Storage
+from mulaid.people import allowance
 from mulaid.people.application import PAPER_NAMES
 from mulaid.people.enrolment import PersonRef
-from mulaid.people.phone import use_allowance
 from mulaid.refusal import Refusal
 
 LARGEST, MOST_FILES = 8 << 20, 6
@@ -105,7 +105,7 @@ def admit(tx: Tx, giver: PersonRef, about: UUID, size: int) -> None:
         raise Refusal("evidence.too_large", most=LARGEST >> 20)
     if len(tx.all(SQL.places, book=refs.book_of(about), about=about)) >= MOST_FILES:
         raise Refusal("evidence.too_many", most=MOST_FILES)
-    if not use_allowance(tx, f"papers:{giver.id}", DAILY_FILES) or not use_allowance(
+    if not allowance.use(tx, f"papers:{giver.id}", DAILY_FILES) or not allowance.use(
         tx, f"papers:{giver.id}:bytes", DAILY_BYTES, size
     ):
         raise Refusal("evidence.too_many_today")

@@ -15,7 +15,7 @@ from mulaid.gateway import contract, handlers
 from mulaid.gateway.auth import Client, Register, Request
 from mulaid.gateway.dialect import read, read_body, write
 from mulaid.gateway.handlers.call import WRONG_CODE
-from mulaid.people import guessing
+from mulaid.people import allowance
 from mulaid.refusal import Refusal
 
 OBJECT, TEXT = ("/localqrcodequery",), ("/nationecc", "/nationectrans", "/ecquery")
@@ -70,7 +70,7 @@ def _carried_out(tx: Tx, call: handlers.Call, kind: str, data: Any) -> dict[str,
         raise Refusal("message.unknown_reading", kind=kind[:40])
     if "ecQrCode" not in data:
         raise Refusal("credential.bad_code")
-    guessing.check_codes(tx, call.institution.code)
+    allowance.check_codes(tx, call.institution.code)
     return handlers.decoded(tx, call, data)
 
 
@@ -80,5 +80,5 @@ def _alone(call: handlers.Call, work: Callable[[Tx], dict[str, Any]]) -> dict[st
         return dict(commands.alone(call.db, work, at=call.at, by=call.by))
     except Refusal as refusal:
         if refusal.code == WRONG_CODE:
-            commands.alone(call.db, lambda tx: guessing.wrong_code(tx, call.institution.code), at=call.at, by=call.by)
+            commands.alone(call.db, lambda tx: allowance.wrong_code(tx, call.institution.code), at=call.at, by=call.by)
         raise

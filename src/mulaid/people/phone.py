@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from mulaid import audit, refs
-from mulaid.calendar import business_date
 from mulaid.crypto import digest
 from mulaid.db import Statements, Tx
+from mulaid.people import allowance
 from mulaid.people.enrolment import PersonRef
 from mulaid.refusal import Refusal
 
@@ -58,14 +58,13 @@ def ask(tx: Tx, number: str, purpose: str, session: str, network: str, recipient
     """
     assert purpose in PURPOSES, "codes are bound to a purpose"
     blind = tx.keys.blind("phone", check_number(number))
-    day = business_date(tx.at).isoformat()
     # The number's own allowance first: its row makes requests for the same number wait for each other.
-    if not _use(tx, f"sms:{blind.hex()}", day, DAILY_OF_NUMBER):
+    if not allowance.use(tx, f"sms:{blind.hex()}", DAILY_OF_NUMBER):
         raise Refusal("phone.too_many_today")
     if tx.one(SQL.sent_since, number=blind, moment=tx.at + LIFE - PAUSE):
         raise Refusal("phone.too_soon")
     seen_from = tx.keys.blind("network", network).hex()
-    if not _use(tx, f"sms:from:{seen_from}", day, DAILY_OF_NETWORK) or not _use(tx, "sms", day, DAILY_OF_ALL):
+    if not allowance.use(tx, f"sms:from:{seen_from}", DAILY_OF_NETWORK) or not allowance.use(tx, "sms", DAILY_OF_ALL):
         raise Refusal("phone.busy")
     digits = f"{secrets.randbelow(10**6):06d}"
     known = recipient is not None
@@ -124,8 +123,7 @@ def number_of(tx: Tx, person: PersonRef) -> str | None:
 def send_news(tx: Tx, person: PersonRef) -> UUID | None:
     """Say by short message that there is news; nothing for who has no number, or within budgets no message left today."""
     number = number_of(tx, person)
-    day = business_date(tx.at).isoformat()
-    if number is None or not _use(tx, f"news:{person.id}", day, DAILY_NEWS) or not _use(tx, "sms", day, DAILY_OF_ALL):
+    if number is None or not allowance.use(tx, f"news:{person.id}", DAILY_NEWS) or not allowance.use(tx, "sms", DAILY_OF_ALL):
         return None
     return _queue(tx, person.book, number, NEWS, [])
 
@@ -162,9 +160,8 @@ def not_sent(tx: Tx, message: Outgoing, trouble: str, *, again: bool) -> None:
 
 
 def sweep(tx: Tx) -> None:
-    """Drop codes and allowances of days that are over."""
+    """Drop codes that are long over."""
     tx.run(SQL.drop_codes, moment=tx.at - timedelta(days=1))
-    tx.run(SQL.drop_allowances, day=(business_date(tx.at) - timedelta(days=1)).isoformat())
 
 
 def values_of(tx: Tx, message: UUID) -> Sequence[str]:
@@ -173,15 +170,6 @@ def values_of(tx: Tx, message: UUID) -> Sequence[str]:
     if row is None or not row["filled"]:
         return ()
     return tuple(json.loads(tx.keys.open_text("phone", f"sms|filled|{message}", row["filled"])))
-
-
-def use_allowance(tx: Tx, name: str, most: int, many: int = 1) -> bool:
-    """Use some of today's allowance of this name; whether there was enough left."""
-    return _use(tx, name, business_date(tx.at).isoformat(), most, many)
-
-
-def _use(tx: Tx, name: str, span: str, most: int, many: int = 1) -> bool:
-    return many <= most and bool(tx.run(SQL.use_allowance, name=name, span=span, most=most, many=many))
 
 
 def _queue(tx: Tx, book: int, number: str, template: str, values: Sequence[str]) -> UUID:

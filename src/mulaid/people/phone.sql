@@ -1,8 +1,3 @@
--- use_allowance --
--- Use up some of an allowance; nothing when that would be too much.
-insert into allowance as a (name, span, used) values (%(name)s, %(span)s, %(many)s)
-on conflict (name, span) do update set used = a.used + excluded.used where a.used + excluded.used <= %(most)s
-
 -- sent_since --
 -- Whether a code went to this number a moment ago.
 select 1 as sent from phone_code where number = %(number)s and expires_at > %(moment)s limit 1
@@ -67,11 +62,3 @@ where book = %(book)s and id = %(id)s
 -- drop_codes --
 -- Codes that are long over.
 delete from phone_code where expires_at < %(moment)s
-
--- allowance_used --
--- How much of an allowance is used.
-select used from allowance where name = %(name)s and span = %(span)s
-
--- drop_allowances --
--- Days that are over.
-delete from allowance where span < %(day)s

@@ -21,7 +21,7 @@ from mulaid.calendar import wall_clock
 from mulaid.commands import Key
 from mulaid.crypto import Keys
 from mulaid.db import Actor, Database, Tx
-from mulaid.people import guessing
+from mulaid.people import allowance
 from mulaid.refusal import Refusal
 from mulaid.settlement import pay
 
@@ -98,7 +98,7 @@ def keyed(by: Actor, key: Key, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
 def counted(visitor: Visitor) -> Outcome | None:
     """Count that the visitor names somebody by name and number, before it is looked up; what to say when it is too often."""
     try:
-        alone(lambda tx: guessing.name_somebody(tx, visitor.ref), by=visitor.actor)
+        alone(lambda tx: allowance.name_somebody(tx, visitor.ref), by=visitor.actor)
     except Refusal as refusal:
         return _refused(refusal)
     return None

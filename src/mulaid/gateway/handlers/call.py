@@ -13,7 +13,7 @@ from mulaid import commands
 from mulaid.db import Actor, Database, Tx
 from mulaid.gateway.auth import Client
 from mulaid.gateway.dialect import Profile, reply, write
-from mulaid.people import credential, enrolment, guessing
+from mulaid.people import allowance, credential, enrolment
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.pack import Library
 from mulaid.refusal import Refusal
@@ -93,7 +93,7 @@ class Call:
         wrong = False
 
         def checked(tx: Tx) -> Any:
-            guessing.check_codes(tx, self.institution.code)
+            allowance.check_codes(tx, self.institution.code)
             return work(tx)
 
         def say_no(refusal: Refusal) -> str:
@@ -103,7 +103,7 @@ class Call:
 
         answer = commands.run(self.db, self.key, lambda tx: self.answer(checked(tx)), say_no, at=self.at, by=self.by)
         if wrong and not answer.repeated:
-            commands.alone(self.db, lambda tx: guessing.wrong_code(tx, self.institution.code), at=self.at, by=self.by)
+            commands.alone(self.db, lambda tx: allowance.wrong_code(tx, self.institution.code), at=self.at, by=self.by)
         return answer.text
 
 

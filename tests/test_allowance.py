@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from city import City
-from mulaid.people import guessing
+from mulaid.people import allowance
 from mulaid.people.credential import new_digits
 
 TOO_MANY = "〔credential.too_many_wrong〕"
@@ -38,7 +38,7 @@ def decodes(city: City, code: str, at: str = "H1") -> dict[str, Any]:
 def test_after_twenty_wrong_codes_in_ten_minutes_an_institution_reads_none(city: City, door: str) -> None:
     city.enrols("ann", "10.00")
     city.now = city.now.replace(minute=20)
-    for place in range(guessing.WRONG_CODES):
+    for place in range(allowance.WRONG_CODES):
         if door == "envelope" or (door == "both" and place % 2):
             assert "〔credential.bad_code〕" in reads(city, new_digits("99"))["err_msg"]
         else:
@@ -57,9 +57,9 @@ def test_a_repeated_message_is_no_new_guess_and_keeps_its_answer(city: City) -> 
     city.now = city.now.replace(minute=20)
     wrong, good = new_digits("99"), city.shows_code("ann")
     first = reads(city, good, msgid="M-good")
-    for _ in range(guessing.WRONG_CODES + 5):
+    for _ in range(allowance.WRONG_CODES + 5):
         assert "〔credential.bad_code〕" in reads(city, wrong, msgid="M-wrong")["err_msg"]
-    for _ in range(guessing.WRONG_CODES):
+    for _ in range(allowance.WRONG_CODES):
         reads(city, new_digits("99"))
     assert TOO_MANY in reads(city, new_digits("99"))["err_msg"]
     assert reads(city, good, msgid="M-good") == first, "what was answered once is answered again"
@@ -67,7 +67,7 @@ def test_a_repeated_message_is_no_new_guess_and_keeps_its_answer(city: City) -> 
 
 def test_right_codes_are_not_counted(city: City) -> None:
     city.enrols("ann", "10.00")
-    for _ in range(guessing.WRONG_CODES + 2):
+    for _ in range(allowance.WRONG_CODES + 2):
         assert reads(city, city.shows_code("ann"))["infcode"] == 0
     rows = city.run(lambda tx: tx.all("select name, used from allowance"))
     assert not [row for row in rows if re.match("code:", row["name"])]

@@ -1,18 +1,27 @@
-"""Guessing: how often somebody may try before the answer is no, whatever is asked next.
+"""Allowances: how much of something may be used on a day, counted in rows: short messages, pictures, look-ups, guesses.
 
 Tries are counted in transactions of their own: the refusal of a wrong one would undo its own count.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from mulaid.calendar import business_date
-from mulaid.db import Tx
+from mulaid.db import Statements, Tx
 from mulaid.people.enrolment import PersonRef
-from mulaid.people.phone import SQL, use_allowance
 from mulaid.refusal import Refusal
 
+SQL = Statements("mulaid.people", "allowance.sql")
 NAMINGS = 30
 WRONG_CODES, SPAN_MINUTES = 20, 10
+
+
+def use(tx: Tx, name: str, most: int, many: int = 1) -> bool:
+    """Use some of today's allowance of this name; whether there was enough left."""
+    return many <= most and bool(
+        tx.run(SQL.use_allowance, name=name, span=business_date(tx.at).isoformat(), most=most, many=many)
+    )
 
 
 def name_somebody(tx: Tx, who: PersonRef) -> None:
@@ -20,7 +29,7 @@ def name_somebody(tx: Tx, who: PersonRef) -> None:
 
     Who may ask whether a name and a number belong together may ask it of many, so every page that answers it counts here first.
     """
-    if not use_allowance(tx, f"name:{who.id}", NAMINGS):
+    if not use(tx, f"name:{who.id}", NAMINGS):
         raise Refusal("people.too_many_tries")
 
 
@@ -33,7 +42,12 @@ def check_codes(tx: Tx, institution: str) -> None:
 
 def wrong_code(tx: Tx, institution: str) -> None:
     """Count a code that was none."""
-    use_allowance(tx, _codes(tx, institution), WRONG_CODES)
+    use(tx, _codes(tx, institution), WRONG_CODES)
+
+
+def sweep(tx: Tx) -> None:
+    """Drop allowances of days that are over."""
+    tx.run(SQL.drop_allowances, day=(business_date(tx.at) - timedelta(days=1)).isoformat())
 
 
 def _codes(tx: Tx, institution: str) -> str:

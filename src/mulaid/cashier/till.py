@@ -281,6 +281,7 @@ def page(request: HttpRequest, number: str) -> HttpResponse:
         "goods": _goods(till),
         "asked": _told(till, till.asked),
         "paid": _told(till, till.paid),
+        "balance": _balance(till),
     }
     settled = [{**row, "total": parse_yuan(row["medfee_sumamt"])} for row in till.settled]
     return render(request, "cashier/till.html", {**told, "settled": settled, "number": number})
@@ -340,6 +341,12 @@ def _told(till: Till, info: dict[str, str]) -> whose.Trial | None:
     if not info:
         return None
     return whose.Trial(parse_yuan(info["medfee_sumamt"]), whose.bars(payers(till, info), till.patient["name"]), ())
+
+
+def _balance(till: Till) -> Fen | None:
+    """What the patient's own account holds, after the settlement if there was one."""
+    text = till.paid.get("balc") or till.patient.get("balance")
+    return parse_yuan(text, signed=True) if text else None
 
 
 def _goods(till: Till) -> list[tuple[str, list[tuple[Any, int]], bool]]:

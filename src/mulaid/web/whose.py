@@ -15,6 +15,7 @@ from mulaid.policy.explain import Line, explain
 from mulaid.policy.split import Step
 from mulaid.proof.verify import Packs
 from mulaid.settlement import pay, whose
+from mulaid.web.words import money
 
 SQL = Statements("mulaid.web", "whose.sql")
 USES = {"outpatient": "门诊", "pharmacy": "买药", "inpatient": "住院"}
@@ -105,6 +106,7 @@ class Brief:
     when: str
     total: Fen
     state: str
+    paid: str
 
 
 def newest(tx: Tx, most: int) -> list[Brief]:
@@ -117,6 +119,7 @@ def newest(tx: Tx, most: int) -> list[Brief]:
             when=_moment(row["settled_at"]).partition("年 ")[2],
             total=row["total"],
             state=REFUND if row["refunds"] else RETURNED if row["refunded_by"] else "",
+            paid=glance(row["funds"], row["own"], row["family"], row["cash"]),
         )
         for row in tx.all(SQL.newest, most=most)
     ]
@@ -179,6 +182,16 @@ def answer(
     if not is_refund and not sums["cash"]:
         told.append(("不用付现金", None))
     return told
+
+
+def glance(funds: Fen, own: Fen, family: Fen, cash: Fen) -> str:
+    """Who paid a bill, in a few words for a list; with the signs of a refund, to whom the money went back."""
+    back = min(funds, own, family, cash) < 0
+    if family:
+        return f"{'退回家人' if back else '家人帮付'} {money(abs(family))}"
+    parts = ((funds, "医保"), (own, "自己的账户"), (cash, "现金"))
+    names = "、".join(words for fen, words in parts if fen)
+    return f"退回{names}" if back else f"{names}付"
 
 
 def trial(told: whose.Told, person: str) -> Trial:

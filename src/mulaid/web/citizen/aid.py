@@ -19,7 +19,7 @@ from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.ledger import chart, statement
 from mulaid.money import Fen, yuan
-from mulaid.people import aid, enrolment, wallet
+from mulaid.people import aid, enrolment, household, wallet
 from mulaid.people.aid import Aid
 from mulaid.people.eligibility import USE_WORDS, Letter, Terms, letter, shown
 from mulaid.people.enrolment import PersonRef
@@ -27,7 +27,7 @@ from mulaid.policy.explain import INVERSE, RELATIONS
 from mulaid.policy.pack import Pack, library
 from mulaid.refusal import Refusal
 from mulaid.web import forms
-from mulaid.web.citizen.relatives import SQL, Relative, oneself, relatives
+from mulaid.web.citizen.relatives import SQL, Relative, kin, oneself, relatives
 from mulaid.web.reading import Outcome, act, counted, new_key, reading, see_other
 from mulaid.web.visitor import Visitor
 from mulaid.web.words import CALLED
@@ -43,7 +43,7 @@ WAITS = {"receiver": "等对方同意", "agency": "医保经办机构正在审�
 
 PLACES = {
     "people_unknown": "number", "aid_relation_not_eligible": "relation", "aid_kinship_differs": "relation",
-    "aid_end_date_needed": "valid_to", "aid_bad_dates": "valid_to", "aid_oneself": "whom",
+    "aid_end_date_needed": "valid_to", "aid_bad_dates": "valid_to", "aid_oneself": "number",
 }  # fmt: skip
 """Beside which field a refusal is told."""
 
@@ -139,18 +139,18 @@ class Offer(Limits):
         super().__init__(pack, balance, *args, **kwargs)
         known = [(person.key, f"{person.called} {person.shown}") for person in people]
         whom = forms.choice("帮谁付", [*known, (OTHER, "另一位家人")], wrong="请选一位家人")
-        kin = [(word, RELATIONS[word]) for word in CALLED if word in pack["mutual_aid_relations"]]
+        relations = [(word, RELATIONS[word]) for word in CALLED if word in pack["mutual_aid_relations"]]
         own = {
             "whom": whom,
-            "relation": forms.choice("TA 是我的", kin, wrong="请选 TA 是您的什么人"),
             "name": forms.text("姓名", wrong="请填写 TA 身份证上的姓名", placeholder="身份证上的姓名"),
             "number": forms.text(
                 "身份证号", wrong="请填写 TA 的身份证号", most=22, placeholder="18 位", autocapitalize="characters"
             ),
+            "relation": forms.choice("TA 是我的", relations, wrong="请选 TA 是您的什么人"),
         }
         self.fields = {**own, **self.fields}
         for name in NAMING:
-            self.fields[name].required = False
+            self.fields[name].required = not known
         if not known:
             self.fields["whom"].initial = OTHER
         self.people = {person.key: person for person in people}
@@ -191,10 +191,16 @@ def page(request: HttpRequest) -> HttpResponse:
         balance = _balance(tx, visitor)
         given = [_side(tx, found, visitor) for found in aid.given(tx, visitor.ref)]
         received = [_side(tx, found, visitor) for found in aid.received(tx, visitor.ref)]
+        house = household.of(tx, visitor.ref)
+        quotas = [
+            (kin(tx, INVERSE[quota.relation], quota.giver), shown(tx, quota.giver), quota.left)
+            for quota in wallet.received(tx, visitor.ref)
+        ]
         today = business_date(tx.at)
         pack = library().in_force(me.region, today) if me.region else None
     mine = pack is not None and pack["authoriser_order"] == "user_rank"
-    told = {"me": me, "balance": balance, "given": given, "received": received, "may_order": mine and len(received) > 1}
+    told: dict[str, Any] = {"me": me, "balance": balance, "given": given, "received": received}
+    told |= {"may_order": mine and len(received) > 1, "house": house, "quotas": quotas}
     told["direct"] = _gives_directly(me, today)
     told["pool"] = pack is not None and pack["mutual_aid_mode"] == "pool" and me.base != "resident"
     return render(request, "citizen/aid.html", {**told, "key": new_key()})
@@ -397,10 +403,10 @@ def _parse(key: str) -> UUID:
 def _side(tx: Tx, found: Aid, visitor: Visitor) -> Side:
     i_give = found.giver == visitor.ref
     other = found.receiver if i_give else found.giver
-    kin = RELATIONS[found.relation] if i_give else INVERSE[found.relation]
+    words = RELATIONS[found.relation] if i_give else INVERSE[found.relation]
     month, year, _ = found.used_in(business_date(tx.at))
     state = WAITS[found.waits_for] if found.waits_for else "已暂停" if found.paused else STATES[found.status]
-    return Side(found, refs.show(refs.RELATION, found.id), shown(tx, other), kin, state, month, year, new_key())
+    return Side(found, refs.show(refs.RELATION, found.id), shown(tx, other), kin(tx, words, other), state, month, year, new_key())
 
 
 def _initial(found: Aid) -> dict[str, Any]:

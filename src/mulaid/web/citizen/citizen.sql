@@ -8,7 +8,9 @@ where p.book = %(book)s and p.id = %(person)s
 
 -- bills --
 -- The settlements and refunds of one person, newest first.
-select s.book, s.id, s.person, s.settled_at, s.total, s.aid, s.cash, s.refunds, s.refunded_by, i.name as place
+select s.book, s.id, s.person, s.settled_at, s.total, s.aid, s.refunds, s.refunded_by, i.name as place,
+       s.pool + s.supplement + s.serious as funds,
+       s.current_year + s.account as own, s.household + s.aid + s.wallet as family, s.cash
 from settlement s join institution i on i.code = s.institution
 where s.book = %(book)s and s.person = %(person)s order by s.id desc limit %(most)s
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import segno
 from django.conf import settings
@@ -13,12 +14,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString, mark_safe
 
+from mulaid import refs
 from mulaid.calendar import business_date
 from mulaid.db import Tx
 from mulaid.money import Fen
 from mulaid.people import credential
 from mulaid.people import family as bonds
 from mulaid.people.credential import Code
+from mulaid.people.enrolment import PersonRef
 from mulaid.policy.explain import INVERSE
 from mulaid.policy.facts import Giver, Wallet
 from mulaid.policy.pack import library
@@ -26,7 +29,7 @@ from mulaid.refusal import Refusal
 from mulaid.settlement.visit import Institution
 from mulaid.settlement.whose import whose_money
 from mulaid.web import forms
-from mulaid.web.citizen.relatives import ME, Relative, family, one
+from mulaid.web.citizen.relatives import ME, Relative, family, kin, one
 from mulaid.web.reading import Outcome, act, alone, now, reading, see_other
 from mulaid.web.visitor import Visitor
 
@@ -74,7 +77,8 @@ def _told(request: HttpRequest, who: str) -> dict[str, Any]:
 
     people, person, made, order, refusal = alone(show, by=visitor.actor)
     told: dict[str, Any] = {"people": people, "who": person, "order": order, "refusal": refusal}
-    told |= {"purpose": purpose, "purposes": bonds.PURPOSES, "inactive": refusal is not None and refusal.code == INACTIVE}
+    told |= {"purpose": purpose, "purposes": bonds.PURPOSES, "stopped": person.status != "normal"}
+    told["inactive"] = refusal is not None and refusal.code == INACTIVE
     if made:
         digits = made.digits
         told |= {
@@ -106,15 +110,17 @@ def sources(tx: Tx, visitor: Visitor, person: Relative) -> list[Source]:
         found.append(Source("本", "own", f"{mine}个人账户", told.decision.account))
     if told.decision.household:
         found.append(Source("家", "fam", "家庭账户", told.decision.household))
-    asked = [(giver.person, _kin(giver), fen) for giver, fen in told.decision.aid]
-    asked += [(wallet.person, _kin(wallet), fen) for wallet, fen in told.decision.wallets]
-    for giver, shown, fen in asked:
-        found.append(Source("家", "fam", "我的账户" if giver == str(visitor.ref.id) else f"{shown}的账户", fen))
+    asked: list[tuple[Giver | Wallet, Fen, str]] = [(giver, fen, "的账户") for giver, fen in told.decision.aid]
+    asked += [(wallet, fen, "给的跨省额度") for wallet, fen in told.decision.wallets]
+    for who, fen, what in asked:
+        name = "我" if who.person == str(visitor.ref.id) else _kin(tx, who)
+        found.append(Source("家", "fam", f"{name}{what}", fen))
     return [*found, Source("现", "cash", "现金", None)]
 
 
-def _kin(giver: Giver | Wallet) -> str:
-    return f"{INVERSE[giver.relation]}（{giver.shown}）"
+def _kin(tx: Tx, giver: Giver | Wallet) -> str:
+    ref = UUID(giver.person)
+    return f"{kin(tx, INVERSE[giver.relation], PersonRef(refs.book_of(ref), ref))}（{giver.shown}）"
 
 
 def printed(request: HttpRequest) -> HttpResponse:

@@ -18,7 +18,7 @@ from mulaid.policy.tax import claim_span
 from mulaid.refusal import Refusal
 from mulaid.settlement import costs
 from mulaid.settlement.costs import Costs, Sums
-from mulaid.web import drawing
+from mulaid.web import drawing, whose
 from mulaid.web.citizen.relatives import Relative, family, one
 from mulaid.web.frame import is_elder
 from mulaid.web.reading import alone, now, reading
@@ -59,7 +59,7 @@ def page(request: HttpRequest) -> HttpResponse:
             (f"{INVERSE.get(row.relation, '家人')}（{row.shown}）", SOURCES[row.source], row.month, row.fen)
             for row in year.relatives
         ],
-        "lines": [(line, refs.show(refs.SETTLEMENT, line.settlement)) for line in reversed(year.lines)],
+        "lines": [(line, refs.show(refs.SETTLEMENT, line.settlement), _paid(line.sums)) for line in reversed(year.lines)],
     }
     if told["who"].is_me:
         with reading(visitor.actor) as tx:
@@ -140,6 +140,10 @@ def _own(sums: Sums) -> Fen:
 
 def _family(sums: Sums) -> Fen:
     return sums.household + sums.aid + sums.wallet
+
+
+def _paid(sums: Sums) -> str:
+    return whose.glance(_pool(sums), _own(sums), _family(sums), sums.cash)
 
 
 def _by_month(year: Costs, *, quarters: bool) -> tuple[list[str], dict[str, list[Fen]]]:

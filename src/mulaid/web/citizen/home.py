@@ -13,7 +13,7 @@ from mulaid.calendar import business_date
 from mulaid.db import Row, Tx
 from mulaid.ledger import chart, statement
 from mulaid.money import Fen
-from mulaid.people import aid, standing
+from mulaid.people import aid, household, standing, wallet
 from mulaid.policy.channels import where
 from mulaid.policy.pack import library
 from mulaid.policy.parameters import HOLDINGS
@@ -41,8 +41,8 @@ class Bill:
     place: str
     at: Any
     total: Fen
-    aid: Fen
     state: str
+    paid: str
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -54,16 +54,17 @@ def page(request: HttpRequest) -> HttpResponse:
         money = {
             "balance": statement.balances(tx, visitor.ref.book, visitor.ref.id).get(chart.OWN),
             "given": len(aid.given(tx, visitor.ref)),
-            "received": len(aid.received(tx, visitor.ref)),
+            "received": len(aid.received(tx, visitor.ref)) + len(wallet.received(tx, visitor.ref)),
+            "house": household.of(tx, visitor.ref),
         }
         benefits, today = standing.benefits_from(tx, visitor.ref), business_date(tx.at)
-    # Who is not insured at all, or has stopped, is not told of a day that nobody knows.
+    # Who is not insured at all, or has stopped, is told so, not of a day that nobody knows.
+    stopped = benefits["outpatient"] is None
     later = {use: since for use, since in benefits.items() if since is not None and since > today}
     me, others = people[0], people[1:]
     first = others[0] if others else me
-    return render(
-        request, "citizen/home.html", {"me": me, "others": others, "first": first, "bills": latest, "later": later, **money}
-    )
+    told = {"me": me, "others": others, "first": first, "bills": latest, "later": later, "stopped": stopped}
+    return render(request, "citizen/home.html", {**told, **money})
 
 
 def all_bills(request: HttpRequest) -> HttpResponse:
@@ -87,7 +88,7 @@ def bill(request: HttpRequest, number: str) -> HttpResponse:
         if row["person"] not in {person.ref.id for person in family(tx, visitor)}:
             raise Http404
         told = whose.tell(tx, number)
-    return render(request, "citizen/bill.html", {"told": told})
+    return render(request, "citizen/bill.html", {"told": told, "told_at": "bill"})
 
 
 def news(request: HttpRequest) -> HttpResponse:
@@ -119,7 +120,7 @@ def bills(tx: Tx, people: list[Relative], most: int) -> list[Bill]:
             state = whose.REFUND if row["refunds"] else whose.RETURNED if row["refunded_by"] else ""
             found.append(
                 (row["id"], Bill(refs.show(refs.SETTLEMENT, row["id"]), person.called, row["place"], row["settled_at"],
-                                 row["total"], row["aid"], state))
+                                 row["total"], state, whose.glance(row["funds"], row["own"], row["family"], row["cash"])))
             )  # fmt: skip
     return [bill for _, bill in sorted(found, key=lambda pair: pair[0], reverse=True)[:most]]
 

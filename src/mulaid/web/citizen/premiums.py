@@ -10,7 +10,7 @@ from django.shortcuts import render
 from mulaid import refs
 from mulaid.calendar import business_date
 from mulaid.db import Tx
-from mulaid.people import aid
+from mulaid.people import aid, household
 from mulaid.people.eligibility import shown
 from mulaid.people.enrolment import PersonRef, enrolled
 from mulaid.policy.explain import RELATIONS
@@ -20,7 +20,7 @@ from mulaid.refusal import Refusal
 from mulaid.settlement import premium
 from mulaid.settlement.premium import Order, Paid
 from mulaid.web import forms
-from mulaid.web.citizen.relatives import ME, bond_of
+from mulaid.web.citizen.relatives import ME, bond_of, kin, oneself
 from mulaid.web.reading import Outcome, act, reading, see_other
 from mulaid.web.visitor import Visitor
 
@@ -28,6 +28,8 @@ PLACES = {
     "premium_amount_needed": "stated", "premium_amount_differs": "stated", "premium_wrong_year": "year",
     "premium_out_of_scope": "scheme", "premium_already_paid": "year", "premium_relation_not_active": "who",
 }  # fmt: skip
+STATED = ("city_supplement", "commercial")
+"""What an insurer prices; the others the agency does."""
 
 
 class Asked(forms.Form):
@@ -45,6 +47,8 @@ class Asked(forms.Form):
             ),
         }
         self.fields = {**own, **self.fields}
+        if not set(schemes) & set(STATED):
+            del self.fields["stated"]
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -54,7 +58,10 @@ def page(request: HttpRequest) -> HttpResponse:
     shown_first: Paid | None = None
     with reading(visitor.actor) as tx:
         given = {refs.show(refs.RELATION, found.id): found for found in aid.given(tx, visitor.ref) if found.status == "active"}
-        people = [(key, f"{RELATIONS[found.relation]}（{shown(tx, found.receiver)}）") for key, found in given.items()]
+        people = [
+            (key, f"{kin(tx, RELATIONS[found.relation], found.receiver)}（{shown(tx, found.receiver)}）")
+            for key, found in given.items()
+        ]
         pack = _pack(tx, visitor)
         today = business_date(tx.at)
         schemes = [word for word in SCHEMES if word in pack["payable_premium_schemes"]] if pack else []
@@ -67,6 +74,7 @@ def page(request: HttpRequest) -> HttpResponse:
                 place = PLACES.get(code, "")
                 form.refuse(Outcome({}, no.code, no.says, no.next), **({code: place} if place else {}))
         paid = _paid(tx, visitor)
+        account = oneself(tx, visitor).base in ("active", "retired") or household.of(tx, visitor.ref) is not None
     if shown_first and request.method == "POST" and request.POST.get("do") == "pay":
         outcome = act(request, lambda tx: {"fen": premium.pay(tx, library(), _order(visitor, given, form)).fen})
         if outcome.done:
@@ -77,6 +85,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "first": shown_first,
         "paid": paid,
         "schemes": schemes,
+        "account": account,
         "year_now": today.year,
         "done": request.GET.get("done", ""),
     }
@@ -102,7 +111,7 @@ def back(request: HttpRequest) -> HttpResponse:
 def _order(visitor: Visitor, given: dict[str, aid.Aid], form: Asked) -> Order:
     found = form.cleaned_data
     person = visitor.ref if found["who"] == ME else given[found["who"]].receiver
-    return Order(visitor.ref, person, found["scheme"], int(found["year"]), stated=found["stated"])
+    return Order(visitor.ref, person, found["scheme"], int(found["year"]), stated=found.get("stated"))
 
 
 def _pack(tx: Tx, visitor: Visitor) -> Any:

@@ -16,6 +16,7 @@ from mulaid.people import family as bonds
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.family import Bond
 from mulaid.people.identity import age_on
+from mulaid.policy.explain import RELATIONS
 from mulaid.refusal import Refusal
 from mulaid.web.visitor import Visitor
 from mulaid.web.words import called
@@ -86,6 +87,14 @@ def bond_of(key: str) -> UUID:
         return refs.parse(refs.RELATION, key)
     except Refusal:
         raise Http404 from None
+
+
+def kin(tx: Tx, words: str, ref: PersonRef) -> str:
+    """What I call somebody whose relation to me is known in official words: 爸爸 for 父母. Under a mask brother and sister
+    have one name."""
+    row = tx.one(SQL.person, book=ref.book, person=ref.id, on=business_date(tx.at))
+    word = next((word for word, official in RELATIONS.items() if official == words), "")
+    return called(word, row["gender"]) if row and word else words
 
 
 def _relative(tx: Tx, ref: PersonRef, bond: Bond | None) -> Relative:

@@ -16,7 +16,7 @@ from mulaid.people.wallet import Quota
 from mulaid.policy.explain import INVERSE, RELATIONS
 from mulaid.policy.pack import library
 from mulaid.web import forms
-from mulaid.web.citizen.relatives import oneself, relatives
+from mulaid.web.citizen.relatives import kin, oneself, relatives
 from mulaid.web.reading import act, reading, see_other
 from mulaid.web.visitor import Visitor
 
@@ -79,10 +79,10 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _side(tx: Tx, quota: Quota, mine: bool) -> dict[str, Any]:
-    kin = RELATIONS[quota.relation] if mine else INVERSE[quota.relation]
+    words = RELATIONS[quota.relation] if mine else INVERSE[quota.relation]
+    other = quota.receiver if mine else quota.giver
     return {
-        "quota": quota, "key": refs.show(refs.RELATION, quota.id), "kin": kin,
-        "name": shown(tx, quota.receiver if mine else quota.giver),
+        "quota": quota, "key": refs.show(refs.RELATION, quota.id), "kin": kin(tx, words, other), "name": shown(tx, other),
     }  # fmt: skip
 
 

@@ -31,7 +31,7 @@ from mulaid.policy.pack import library
 from mulaid.refusal import Refusal
 from mulaid.web import drawing, forms, providers
 from mulaid.web.citizen import faces
-from mulaid.web.citizen.relatives import bond_of
+from mulaid.web.citizen.relatives import bond_of, kin
 from mulaid.web.reading import Outcome, act, alone, counted, database, now, reading, see_other
 from mulaid.web.visitor import Visitor
 from mulaid.web.words import CALLED
@@ -142,11 +142,13 @@ def one(request: HttpRequest, key: str) -> HttpResponse:
             letters = binding.letters(tx, library(), ref, visitor.ref) if found.state in OPEN else ()
             birth = binding.birth_found(tx, ref, visitor.ref) if found.state == FOUND and mine else None
             given = evidence.papers_of(tx, ref) if mine else []
+            words = RELATIONS[found.relation] if mine else INVERSE.get(found.relation, "家人")
+            other = found.member if mine else found.binder
+            who = kin(tx, words, other) if other else words
     except Refusal as no:
         if no.status in (403, 404):
             raise Http404 from None
         raise
-    who = RELATIONS[found.relation] if mine else INVERSE.get(found.relation, "家人")
     told = {
         "one": found, "key": key, "mine": mine, "who": who, "letters": letters, "birth": birth, "form": form, "given": given,
         "needs": [(kind, PAPER_NAMES[kind], pages) for kind, pages in found.needs.items() if kind != "promise_letter"],

@@ -19,7 +19,7 @@ from mulaid.money import Fen, yuan
 from mulaid.people import aid, binding, consent, credential, enrolment
 from mulaid.people import face as checks
 from mulaid.people import family as bonds
-from mulaid.people.application import OPEN
+from mulaid.people.application import OPEN, Request
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.identity import mask_number
 from mulaid.policy.explain import INVERSE
@@ -29,7 +29,7 @@ from mulaid.web import forms
 from mulaid.web import visitor as door
 from mulaid.web.citizen import faces
 from mulaid.web.citizen.member import begin_activation, told_uses
-from mulaid.web.citizen.relatives import SQL, bond_of, family, oneself
+from mulaid.web.citizen.relatives import SQL, bond_of, family, kin, oneself
 from mulaid.web.reading import act, alone, reading, see_other
 from mulaid.web.visitor import Visitor
 
@@ -53,11 +53,11 @@ def watchers(request: HttpRequest) -> HttpResponse:
             return answer
     with reading(visitor.actor) as tx:
         found = [
-            {"bond": bond, "key": refs.show(refs.RELATION, bond.id), "word": INVERSE.get(bond.relation, "家人")}
+            {"bond": bond, "key": refs.show(refs.RELATION, bond.id), "word": _word(tx, bond)}
             for bond in bonds.binders(tx, visitor.ref)
         ]
         asked = [
-            {"request": one, "key": refs.show(refs.RELATION, one.id), "word": INVERSE.get(one.relation, "家人")}
+            {"request": one, "key": refs.show(refs.RELATION, one.id), "word": _word(tx, one)}
             for one in binding.asked_of(tx, library(), visitor.ref)
             if one.state in OPEN
         ]
@@ -65,6 +65,10 @@ def watchers(request: HttpRequest) -> HttpResponse:
         way = credential.way(tx, library(), visitor.ref, visitor.ref)
     told = {"watchers": found, "asked": asked, "uses": uses, "way": way, "form": form}
     return render(request, "citizen/watchers.html", told, status=422 if form.trouble else 200)
+
+
+def _word(tx: Tx, found: bonds.Bond | Request) -> str:
+    return kin(tx, INVERSE.get(found.relation, "家人"), found.binder)
 
 
 def renew(request: HttpRequest, key: str) -> HttpResponse:
@@ -91,11 +95,12 @@ def renew(request: HttpRequest, key: str) -> HttpResponse:
             letter = bonds.renewal_letter(tx, bond, me)
             grown = oneself(tx, visitor).age >= bonds.pack_of(tx, library(), me)["face_check_min_age_years"]
             notice = credential.face_notice(tx, me) if grown else None
+            word = _word(tx, found)
     except Refusal:
         raise Http404 from None
     if found.member != me or found.ended_at is not None:
         raise Http404
-    told_ = {"bond": found, "word": INVERSE.get(found.relation, "家人"), "letter": letter, "notice": notice, "form": form}
+    told_ = {"bond": found, "word": word, "letter": letter, "notice": notice, "form": form}
     return render(request, "citizen/renew.html", told_, status=422 if form.trouble else 200)
 
 

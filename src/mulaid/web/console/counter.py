@@ -124,6 +124,14 @@ class Correction(Applicant):
         for leg, words in legs.items():
             self.fields[f"leg_{leg}"] = Yuan(label=f"{words}，退回", required=False)
 
+    def clean(self) -> dict[str, Any]:
+        """Something has to go back."""
+        given: dict[str, Any] = super().clean()
+        legs = [name for name in self.fields if name.startswith("leg_")]
+        if legs and not any(given.get(name) or name in self.errors for name in legs):
+            self.add_error(legs[0], "请至少填写一条要退回的金额")
+        return given
+
     def detail(self, tx: Tx) -> dict[str, Any]:
         """Fen by leg."""
         given = self.cleaned_data.items()
@@ -295,6 +303,7 @@ def open_matter(request: HttpRequest, number: str, matter: str) -> HttpResponse:
         form = Correction(legs, request.POST or None) if matter == "correction" else Leave(members, request.POST or None)
     else:
         form = FORMS.get(matter, Applicant)(request.POST or None)
+    form.order_fields([name for name in form.fields if name not in LAST])
     if request.method != "POST":
         next(iter(form.fields.values())).widget.attrs["autofocus"] = True
     if request.method == "POST" and form.checked():
@@ -305,7 +314,7 @@ def open_matter(request: HttpRequest, number: str, matter: str) -> HttpResponse:
     context = {
         "clerk": request.clerk, "form": form, "matter": matters()[matter], "person": facts, "thing": thing,
         "back": address_of(whom, purpose),
-        "fields": [*(form[name] for name in form.fields if name not in LAST), *(form[name] for name in LAST)],
+        "fields": list(form),
     }  # fmt: skip
     return render(request, "console/open.html", context)
 

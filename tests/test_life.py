@@ -8,8 +8,10 @@ import pytest
 
 from conftest import Cluster
 from mulaid import cli
+from mulaid.agency import watch
 from mulaid.proof.acts import ACTS, visits
 from mulaid.proof.life import Life, Trouble, live, report
+from mulaid.proof.rings import RINGS
 
 
 def test_a_month_of_a_thousand_people(url: str, cluster: Cluster) -> None:
@@ -21,6 +23,8 @@ def test_a_month_of_a_thousand_people(url: str, cluster: Cluster) -> None:
     assert idle == ["spends_of_the_dead"], "everything there is to do was done\n" + "\n".join(told)
     assert life.refused["spends_of_the_dead", "people.not_enrolled"] > 0
     assert life.done.total() > 2 * life.refused.total(), "\n".join(told)
+    assert (len(life.rings.planted), life.rings.missed) == (30, []), "\n".join(told)
+    assert len(life.rings.false) * 1000 < life.rings.honest, "\n".join(told)
 
 
 ONE = "where ctid = (select min(ctid) from {0})"
@@ -73,3 +77,20 @@ def test_the_command_knows_a_number_when_it_sees_one(words: list[str], capsys: p
     with pytest.raises(SystemExit):
         cli.main(["city", *words])
     assert "is not a whole number from" in capsys.readouterr().err
+
+
+def test_every_ring_of_a_week_is_found_and_no_family_is_taken_for_one(url: str, cluster: Cluster) -> None:
+    """Each kind of ring and each kind of look-alike once; the stated rate is less than one false alarm in 1,000 settlements."""
+    acts = {
+        name: (ACTS[name][0], often)
+        for name, often in (("buys", 400.0), ("visits", 150.0), ("binds", 60.0), ("authorises", 60.0))
+    }
+    life = live(url, cluster.keys, lambda text: None, people=80, days=6, seed=11, embedded=True, acts=acts)
+    assert {rule for rule, *_ in life.rings.planted} == set(watch.rules()) == set(RINGS)
+    assert life.rings.missed == []
+    assert life.rings.false == []
+    assert life.rings.honest > 150
+    assert report(life, [])[-2:] == [
+        "rings: 6 planted, 6 found; 6 families that look like one",
+        f"false alarms: 0 of {life.rings.honest} settlements of others",
+    ]

@@ -183,12 +183,10 @@ def look_for_misuse(db: Database, *, clock: Clock = wall_clock) -> int:
         books = watch.books_to_judge(tx)
     made = 0
     for book in books:
-        for name in watch.rules():
-            done = False
-            while not done:
-                came, done = _batch(db, partial(watch.judge, book=book, until=until, name=name), clock)
-                made += came
-        _batch(db, partial(watch.forget, book=book), clock)
+        done = False
+        while not done:
+            came, done = _batch(db, partial(watch.judge, book=book, until=until), clock)
+            made += came
     return made
 
 

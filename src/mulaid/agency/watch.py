@@ -217,7 +217,7 @@ def books_to_note(tx: Tx) -> list[int]:
 
 def note(tx: Tx, book: int, until: datetime, most: int = BATCH) -> int:
     """Make sightings of the next settlements of a book that were settled before a moment; how many settlements."""
-    after, end = _hold(tx, book, NOTED), _id_at(until)
+    after, end = _hold(tx, book, [NOTED])[NOTED], _id_at(until)
     rows = tx.all(SQL.unnoted, book=book, after=after, until=end, most=most) if after < end else []
     some = [(refs.book_of(UUID(one.subject)) if one.role != PHARMACY else row["shop"], one) for row in rows for one in _seen(row)]
     if some:
@@ -238,7 +238,7 @@ def note(tx: Tx, book: int, until: datetime, most: int = BATCH) -> int:
             totals=[one.total for _, one in some],
             supplies=[json.dumps(one.supply) if one.supply else None for _, one in some],
         )
-    tx.run(SQL.move_watch, book=book, what=NOTED, after=rows[-1]["id"] if len(rows) == most else end)
+    tx.run(SQL.move_watch, book=book, names=[NOTED], afters=[rows[-1]["id"] if len(rows) == most else end])
     return len(rows)
 
 
@@ -288,27 +288,33 @@ def books_to_judge(tx: Tx) -> list[int]:
     return [row["book"] for row in tx.all(SQL.books_to_judge)]
 
 
-def judge(tx: Tx, book: int, until: datetime, name: str) -> tuple[int, bool]:
-    """Let one rule look at the next stretch of a book, as far as everything up to a moment has been noted.
+def judge(tx: Tx, book: int, until: datetime) -> tuple[int, bool]:
+    """Let every rule look at its next stretch of a book, as far as everything up to a moment has been noted.
 
-    How many signals came of it, and whether it is done. What began too late to be over at that moment waits for the next time.
+    How many signals came of it, and whether that is all. What began too late to be over at that moment waits for the next time.
     """
-    kind, after = KINDS[rules()[name].kind], _hold(tx, book, name)
-    longest = max(version.span for version in rules()[name].versions)
-    first = tx.one(SQL.first_sighting, book=book, roles=list(kind.roles), after=after)
-    end = _id_at(until - longest)
-    if first is None or first["id"] is None or first["id"] >= end:
-        tx.run(SQL.move_watch, book=book, what=name, after=end)
-        return 0, True
-    stop = min(end, _later(first["id"], STRETCH))
-    rows = tx.all(SQL.sightings, book=book, roles=list(kind.roles), after=after, until=_later(stop, longest))
+    marks, made, done = _hold(tx, book, sorted(rules())), 0, True
+    for name, after in marks.items():
+        kind, longest = KINDS[rules()[name].kind], max(version.span for version in rules()[name].versions)
+        row, marks[name] = tx.one(SQL.first_sighting, book=book, roles=list(kind.roles), after=after), _id_at(until - longest)
+        first = row["id"] if row else None
+        if first is None or first >= marks[name]:
+            continue
+        if (stop := _later(first, STRETCH)) < marks[name]:
+            marks[name], done = stop, False
+        made += _judge_stretch(tx, book, name, after, marks[name], longest)
+    tx.run(SQL.move_watch, book=book, names=list(marks), afters=list(marks.values()))
+    tx.run(SQL.drop_sightings, book=book, until=min(marks.values()))
+    return made, done
+
+
+def _judge_stretch(tx: Tx, book: int, name: str, after: UUID, stop: UUID, longest: timedelta) -> int:
+    kind = KINDS[rules()[name].kind]
     groups: defaultdict[tuple[str, ...], list[Sighting]] = defaultdict(list)
-    for row in rows:
+    for row in tx.all(SQL.sightings, book=book, roles=list(kind.roles), after=after, until=_later(stop, longest)):
         if kind.counts(one := Sighting(**row)):
             groups[one.subject, one.institution if kind.by_place else ""].append(one)
-    made = sum(_judge_one(tx, book, name, stop, some) for some in groups.values())
-    tx.run(SQL.move_watch, book=book, what=name, after=stop)
-    return made, stop == end
+    return sum(_judge_one(tx, book, name, stop, some) for some in groups.values())
 
 
 def _judge_one(tx: Tx, book: int, name: str, stop: UUID, some: Sightings) -> int:
@@ -385,16 +391,9 @@ def _region_of(tx: Tx, book: int, one: Sighting) -> str:
     return str(row["region"]) if row else one.region
 
 
-def forget(tx: Tx, book: int) -> int:
-    """Take out the sightings that every rule has looked at; how many."""
-    return tx.run(SQL.drop_sightings, book=book, until=min(_hold(tx, book, name) for name in sorted(rules())))
-
-
-def _hold(tx: Tx, book: int, what: str) -> UUID:
-    tx.run(SQL.open_watch, book=book, what=what, after=_id_at(tx.at - LOOKS_BACK))
-    row = tx.one(SQL.hold_watch, book=book, what=what)
-    assert row is not None, "a watch that was opened is there"
-    return UUID(str(row["after"]))
+def _hold(tx: Tx, book: int, names: list[str]) -> dict[str, UUID]:
+    tx.run(SQL.open_watch, book=book, names=names, after=_id_at(tx.at - LOOKS_BACK))
+    return {row["what"]: row["after"] for row in tx.all(SQL.hold_watch, book=book, names=names)}
 
 
 def _id_at(moment: datetime) -> UUID:

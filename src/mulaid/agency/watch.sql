@@ -19,15 +19,16 @@ select book from seen where book is not null
 
 -- open_watch --
 -- The watch over a book begins; nothing when it has.
-insert into watched (book, what, after) values (%(book)s, %(what)s, %(after)s) on conflict do nothing
+insert into watched (book, what, after) select %(book)s, what, %(after)s from unnest(%(names)s::text[]) as what on conflict do nothing
 
 -- hold_watch --
--- How far it has come. Whoever holds the row works; others wait.
-select after from watched where book = %(book)s and what = %(what)s for update
+-- How far it has come. Whoever holds the rows works; others wait.
+select what, after from watched where book = %(book)s and what = any(%(names)s) order by what for update
 
 -- move_watch --
 -- So much further.
-update watched set after = %(after)s where book = %(book)s and what = %(what)s and after < %(after)s
+update watched w set after = m.after from unnest(%(names)s::text[], %(afters)s::uuid[]) as m(what, after)
+where w.book = %(book)s and w.what = m.what and w.after < m.after
 
 -- unnoted --
 -- The next settlements of a book outside of hospital stays, oldest first: where, who showed the code, whose accounts paid, and days of
@@ -66,8 +67,9 @@ where book = %(book)s and role = any(%(roles)s) and settlement > %(after)s and s
 
 -- first_sighting --
 -- Where the next stretch begins.
-select min(settlement::text)::uuid as id from sighting
-where book = %(book)s and role = any(%(roles)s) and settlement > %(after)s
+select min(first::text)::uuid as id from unnest(%(roles)s::text[]) as r(role), lateral (
+    select s.settlement as first from sighting s where s.book = %(book)s and s.role = r.role and s.settlement > %(after)s
+    order by s.settlement limit 1) one
 
 -- drop_sightings --
 -- What every rule has looked at is taken out.

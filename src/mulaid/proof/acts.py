@@ -61,9 +61,8 @@ def _look(tx: Tx, look: Callable[[Tx, PersonRef], Sequence[Any]], soul: Soul) ->
 
 
 def shop_for(life: Life, soul: Soul, *, pharmacy: bool) -> Shop:
-    """Near home, or now and then far away."""
-    region = soul.region if life.chance.random() < 0.9 else life.chance.choice(life.regions)
-    return life.chance.choice([shop for shop in life.shops[region] if shop.pharmacy == pharmacy])
+    """Where somebody is today."""
+    return life.chance.choice([shop for shop in life.shops[life.region_today(soul)] if shop.pharmacy == pharmacy])
 
 
 def lines(life: Life, most: int = 4, dearest: int = 600_00) -> list[Line]:
@@ -81,8 +80,9 @@ def certificate(life: Life, shop: Shop, soul: Soul) -> Certificate:
         return Certificate(ID_CARD, soul.number)
     presenter = soul.ref
     if life.chance.random() < 0.4:
-        bonds = life.run(lambda tx: family.binders(tx, soul.ref))
-        presenter = life.chance.choice(bonds).binder if bonds else presenter
+        binders = [bond.binder for bond in life.run(lambda tx: family.binders(tx, soul.ref))]
+        there = [other.ref for other in life.souls if other.ref in binders and life.region_today(other) == shop.place.region]
+        presenter = life.chance.choice(there) if there else presenter
     elif soul.kin and life.chance.random() < 0.05:  # a relative who is not bound, or no longer
         presenter = life.chance.choice(soul.kin)[0].ref
     given = [one.id for one in life.run(lambda tx: aid.received(tx, soul.ref))]

@@ -31,6 +31,7 @@ from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance
 from mulaid.people.kinship import INVERSE
 from mulaid.policy.pack import NATION, Library, library
+from mulaid.proof.rings import Rings
 from mulaid.proof.verify import faults
 from mulaid.refusal import Refusal
 
@@ -133,6 +134,8 @@ class Life:
         self.refused: Counter[tuple[str, str]] = Counter()
         self.last: deque[str] = deque(maxlen=25)
         self.seen: dict[int, UUID] = {}
+        self.rings = Rings(self)
+        self.today: dict[UUID, str] = {}
         self.gateway = build(
             process_url(url, "mulaid_gateway", embedded=embedded), keys, clock=lambda: self.now, allow_test_area=True, size=2
         )
@@ -270,10 +273,17 @@ class Life:
                 return soul
         return None
 
+    def region_today(self, soul: Soul) -> str:
+        """Near home, or now and then far away, and for the whole day: nobody is in two cities within an hour."""
+        if soul.ref.id not in self.today:
+            self.today[soul.ref.id] = soul.region if self.chance.random() < 0.9 else self.chance.choice(self.regions)
+        return self.today[soul.ref.id]
+
     def live_day(self, acts: Mapping[str, tuple[Act, float]]) -> None:
         """Everything of a day in a shuffled order, and the night. `acts`: each with how often a day among 1,000 people."""
         day = self.now.date() + timedelta(days=1) if self.day else self.now.date()
         self.day += 1
+        self.today.clear()
         wanted = []
         for name, (_, rate) in acts.items():
             often = rate * self.size / 1000
@@ -284,6 +294,10 @@ class Life:
         for place, name in enumerate(wanted):
             self.now = begin + pause * place
             self.try_act(name, acts[name][0])
+        try:
+            self.rings.evening(day)
+        except (Refusal, Refused) as refusal:
+            self.fail(f"a ring or a family of the evening was refused: {refusal}")
         self.now = datetime.combine(day, time(21), SHANGHAI)
         self.night()
 
@@ -314,6 +328,7 @@ class Life:
         jobs.return_overdue(self.db, clock=clock)
         jobs.clear_last_month(self.db, clock=clock)
         jobs.seal_everything(self.db, clock=clock)
+        jobs.look_for_misuse(self.db, clock=clock)
         for book in sorted({soul.ref.book for soul in self.souls}):
             self.run(partial(binding.lapse, book=book))
 
@@ -368,6 +383,7 @@ def live(
             life.check(whole=life.day == days)
             did = f"{life.done.total() - before} acts, {life.refused.total() - refused} refused"
             say(f"day {life.day} of {days} ({life.now:%Y-%m-%d}): {did}, everything agrees")
+        life.rings.look()
     finally:
         life.close()
     return life
@@ -380,4 +396,4 @@ def report(life: Life, names: Sequence[str]) -> list[str]:
         refused = {code: many for (act, code), many in life.refused.most_common() if act == name}
         codes = ", ".join(f"{code} {many}" for code, many in refused.items())
         told.append(f"{name:20} {life.done[name]:6} done  {sum(refused.values()):5} refused  {codes}")
-    return told
+    return [*told, *life.rings.told()]

@@ -58,3 +58,11 @@ select h.id from household h
 where (h.closed_on is not null and exists (select 1 from household_roll r where r.book = h.book and r.household = h.id and r.left_on is null))
    or (h.closed_on is null and not exists (select 1 from household_roll r where r.book = h.book and r.household = h.id
                                            and r.member = h.head and r.left_on is null))
+
+-- signals --
+-- What the watch made signals of.
+select rule_name as rule, subject, settlements from signal order by begun_at
+
+-- settled --
+-- How many settlements there are, without refunds.
+select count(*)::int as many from settlement where refunds is null

@@ -35,7 +35,7 @@ class Look(Form):
     """What it is, and what the clerk saw."""
 
     verdict = choice(
-        "看过以后",
+        "有没有问题",
         [(state, watch.STATES[state]) for state in (watch.HARMLESS, watch.FOLLOW_UP)],
         wrong="请选择有没有问题",
     )

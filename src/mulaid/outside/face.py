@@ -8,6 +8,7 @@ rules of mulaid.people.face decide what counts.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from mulaid.settings import PROFILES, SettingTrouble
 
 SANDBOX_NOTICE = "演示环境，未进行真实人脸核验"
 SECONDS = 5
+ALIBABA_SCRIPT = "https://o.alicdn.com/yd-cloudauth/cloudauth-cdn/jsvm_all.js"
+"""What the provider's page on integrating H5 names (help.aliyun.com/document_detail/173782.html)."""
+_SCRIPT = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._/-]+", re.ASCII)
 
 
 class FaceTrouble(Exception):
@@ -37,6 +41,10 @@ class FaceVerifier(Protocol):
     @property
     def name(self) -> str:
         """The provider's name, as it is kept with a check."""
+
+    @property
+    def script(self) -> str:
+        """The address of the provider's script that describes the browser (`getMetaInfo`); empty where none is asked for."""
 
     def start(self, request: FaceRequest, return_url: str, client_meta: str = "") -> FaceSession:
         """Announce a check and learn where to send the person. `client_meta`: what the provider's script told in the browser.
@@ -58,6 +66,7 @@ class SandboxFace:
     keys: Keys
     clock: Clock
     name: str = "sandbox"
+    script: str = ""
 
     def start(self, request: FaceRequest, return_url: str, client_meta: str = "") -> FaceSession:
         """The person is sent straight back; the page says SANDBOX_NOTICE."""
@@ -89,6 +98,7 @@ class TencentFace:
     clock: Clock
     endpoint: str = "https://faceid.tencentcloudapi.com"
     name: str = "tencent-faceid"
+    script: str = ""
 
     def start(self, request: FaceRequest, return_url: str, client_meta: str = "") -> FaceSession:
         """DetectAuth; the reference is the BizToken, good for two hours."""
@@ -156,6 +166,7 @@ class AlibabaFace:
     clock: Clock
     endpoint: str = "https://cloudauth.aliyuncs.com"
     name: str = "aliyun-cloudauth"
+    script: str = ALIBABA_SCRIPT
 
     def start(self, request: FaceRequest, return_url: str, client_meta: str = "") -> FaceSession:
         """InitFaceVerify; needs what getMetaInfo() of the provider's script told. It checks resident ID cards only."""
@@ -234,7 +245,15 @@ def face_for(given: Mapping[str, str], profile: str, keys: Keys, clock: Clock) -
     more = {"endpoint": given["MULAID_FACE_ENDPOINT"]} if given.get("MULAID_FACE_ENDPOINT") else {}
     if name == "tencent":
         return TencentFace(key, given[names[2]], clock, **more)
-    return AlibabaFace(key, given[names[2]], clock, **more)
+    return AlibabaFace(key, given[names[2]], clock, **more, script=_script(given, profile))
+
+
+def _script(given: Mapping[str, str], profile: str) -> str:
+    """The script's address, which goes into a page's policy: nothing but an address, and in production encrypted."""
+    told = given.get("MULAID_FACE_SCRIPT") or ALIBABA_SCRIPT
+    if not _SCRIPT.fullmatch(told) or (profile == "production" and not told.startswith("https://")):
+        raise SettingTrouble("MULAID_FACE_SCRIPT is the address of the provider's script, such as " + ALIBABA_SCRIPT)
+    return told
 
 
 def _code_of(answer: Mapping[str, Any] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -23,18 +24,28 @@ from mulaid.web.visitor import Visitor
 
 WAITING = "faces"
 MOST_WAITING = 5
+MOST_META = 8000
+UNDESCRIBED = Outcome({}, "face.browser", "这个浏览器用不了刷脸服务。", "请换手机上的浏览器再试，或到窗口办理；不影响申请。")
 TROUBLE = Outcome({}, "face.trouble", "刷脸服务暂时没有应答。", "请稍后再试，或到窗口办理；不影响申请。")
 
 
 def start(
     request: HttpRequest, begin: Callable[[Tx], FaceRequest], *, purpose: str, key: str, agreed: str = ""
 ) -> HttpResponse | Outcome:
-    """Announce a check and lead the person to the provider; what it is for waits in the session."""
+    """Announce a check and lead the person to the provider; what it is for waits in the session.
+
+    A provider that wants to know the browser gets a page in between, the only one that loads its script.
+    """
     visitor: Visitor = request.visitor
+    script, meta = providers.face().script, request.POST.get("client_meta")
+    if script and meta is None:
+        return _describe(request, script)
+    if script and not _described(meta):
+        return UNDESCRIBED
     try:
         asked: FaceRequest = alone(begin, by=visitor.actor)
         back = request.build_absolute_uri(f"/face/{asked.check}")
-        session = providers.face().start(asked, back)
+        session = providers.face().start(asked, back, meta if script else "")
         alone(lambda tx: checks.sent(tx, visitor.ref, asked.check, session), by=visitor.actor)
     except Refusal as no:
         return Outcome({}, no.code, no.says, no.next)
@@ -42,7 +53,29 @@ def start(
         return TROUBLE
     waiting = dict(list(request.session.get(WAITING, {}).items())[-(MOST_WAITING - 1) :])
     request.session[WAITING] = {**waiting, str(asked.check): {"purpose": purpose, "key": key, "agreed": agreed}}
-    return see_other(session.redirect_url)
+    if session.redirect_url.startswith(request.build_absolute_uri("/")):
+        return see_other(session.redirect_url)
+    # Not by redirection: the policy lets a form lead nowhere but to us, and browsers hold a form's redirections to it.
+    return render(request, "citizen/face_go.html", {"address": session.redirect_url})
+
+
+def _describe(request: HttpRequest, script: str) -> HttpResponse:
+    """A page that says nothing of anybody, on which the provider's script may look at the browser; then the same form again."""
+    fields = [(name, value) for name in request.POST if name != "csrfmiddlewaretoken" for value in request.POST.getlist(name)]
+    answer = render(request, "citizen/face_begin.html", {"fields": fields, "provider_script": script})
+    answer._csp_update = {"script-src": [script]}
+    return answer
+
+
+def _described(meta: str | None) -> bool:
+    """Whether it is what getMetaInfo() tells, as JSON: an object with something in it."""
+    if not meta or len(meta) > MOST_META:
+        return False
+    try:
+        told = json.loads(meta)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and bool(told)
 
 
 def back(request: HttpRequest, check: UUID) -> HttpResponse:

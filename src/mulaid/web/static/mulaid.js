@@ -22,6 +22,14 @@
   d.addEventListener('click', tip);
   d.addEventListener('pointermove', function (ev) { if (ev.pointerType === 'mouse') tip(ev); });
   d.addEventListener('click', function (ev) { if (ev.target.closest && ev.target.closest('[data-print]')) print(); });
+  // The page before a face check: what the provider's script says of this browser goes along; without it the button asks.
+  var face = d.getElementById('face_begin');
+  if (face && typeof window.getMetaInfo === 'function') {
+    try {
+      face.elements.client_meta.value = JSON.stringify(window.getMetaInfo());
+      face.submit();
+    } catch (trouble) { face.elements.client_meta.value = ''; }
+  }
   d.addEventListener('submit', function (ev) {
     if (ev.target.dataset.sent) ev.preventDefault();
     ev.target.dataset.sent = '1';

@@ -66,7 +66,7 @@ class Outcome:
         return not self.refused
 
 
-def act(request: HttpRequest, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
+def act(request: HttpRequest, work: Callable[[Tx], object]) -> Outcome:
     """Carry out what the signed-in visitor's form asks for, once for the form's key.
 
     A key of another form, or one that no page gave out, is a refusal too: the page is shown again with a new key.
@@ -80,15 +80,20 @@ def act(request: HttpRequest, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
     return keyed(visitor.actor, Key.of(visitor.ref.book, "web", visitor.ref.number, name, body), work)
 
 
-def once(visitor: Visitor, name: str, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
+def once(visitor: Visitor, name: str, work: Callable[[Tx], object]) -> Outcome:
     """Carry out what follows from something that has a name of its own, such as a face check that passed, once for that name."""
     return keyed(visitor.actor, Key.of(visitor.ref.book, "web", visitor.ref.number, name, name.encode()), work)
 
 
-def keyed(by: Actor, key: Key, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
-    """Carry something out once for a key, and tell what came of it whenever the key is sent again."""
+def keyed(by: Actor, key: Key, work: Callable[[Tx], object]) -> Outcome:
+    """Carry something out once for a key; a dict that came of it is told whenever the key is sent again."""
+
+    def kept(tx: Tx) -> str:
+        made = work(tx)
+        return json.dumps(made if isinstance(made, dict) else {}, ensure_ascii=False)
+
     try:
-        answer = commands.run(database(), key, lambda tx: json.dumps(work(tx), ensure_ascii=False), _told, at=now(), by=by)
+        answer = commands.run(database(), key, kept, _told, at=now(), by=by)
     except Refusal as refusal:
         return _refused(Refusal("web.stale_form") if refusal.code == "command.key_reused" else refusal)
     found = json.loads(answer.text)

@@ -254,12 +254,7 @@ def _press(request: HttpRequest, visitor: Visitor, found: Aid, form: Limits, *, 
     }
     if pressed not in acts:
         raise Http404
-
-    def work(tx: Tx) -> dict[str, Any]:
-        acts[pressed](tx)
-        return {}
-
-    outcome = act(request, work)
+    outcome = act(request, acts[pressed])
     if not outcome.done:
         return outcome
     gone = pressed in ("stop", "decline")
@@ -334,12 +329,7 @@ def give(request: HttpRequest) -> HttpResponse:
         whom, fen = people[form.cleaned_data["whom"]], form.cleaned_data["amount"]
         sure = whom
         if request.method == "POST" and request.POST.get("do") == "give":
-
-            def work(tx: Tx) -> dict[str, Any]:
-                wallet.give_directly(tx, library(), visitor.ref, whom.ref, whom.relation, fen)
-                return {}
-
-            outcome = act(request, work)
+            outcome = act(request, lambda tx: wallet.give_directly(tx, library(), visitor.ref, whom.ref, whom.relation, fen))
             if outcome.done:
                 return see_other("/aid/give?done=1")
             form.refuse(outcome, wallet_below_floor="amount", wallet_receiver_has_no_account="whom", aid_member_suspended="whom")
@@ -356,14 +346,13 @@ def order(request: HttpRequest) -> HttpResponse:
     """Who of my helpers pays first: one is moved up."""
     visitor: Visitor = request.visitor
 
-    def work(tx: Tx) -> dict[str, Any]:
+    def work(tx: Tx) -> None:
         now = [found.id for found in aid.received(tx, visitor.ref)]
         moved = _parse(request.POST.get("up", ""))
         place = now.index(moved) if moved in now else 0
         if place:
             now[place - 1], now[place] = now[place], now[place - 1]
         aid.arrange(tx, library(), visitor.ref, now)
-        return {}
 
     outcome = act(request, work)
     return see_other("/aid" if outcome.done else f"/aid?no={outcome.refused}")
@@ -373,11 +362,10 @@ def stop_all(request: HttpRequest) -> HttpResponse:
     """Hold everything back that I give; each can go on again by itself."""
     visitor: Visitor = request.visitor
 
-    def work(tx: Tx) -> dict[str, Any]:
+    def work(tx: Tx) -> None:
         for found in aid.given(tx, visitor.ref):
             if found.status == "active" and not found.paused:
                 aid.pause(tx, found.id, visitor.ref, found.version)
-        return {}
 
     act(request, work)
     return see_other("/aid")

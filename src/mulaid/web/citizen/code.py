@@ -152,7 +152,7 @@ def printed(request: HttpRequest) -> HttpResponse:
     elif request.method == "POST":
         if pressed != "revoke":
             raise Http404
-        outcome = act(request, lambda tx: _revoked(tx, visitor, key))
+        outcome = act(request, lambda tx: credential.revoke_card(tx, one(tx, visitor, key).ref, visitor.ref))
         if outcome.done:
             return see_other(f"{request.path}?who={who.key}&done=revoke")
         form.trouble = outcome
@@ -172,8 +172,3 @@ def _cap(visitor: Visitor, region: str) -> int | None:
     with reading(visitor.actor) as tx:
         cap: int = library().in_force(region, business_date(tx.at))["card_daily_cap"]
     return cap
-
-
-def _revoked(tx: Tx, visitor: Visitor, key: str) -> dict[str, Any]:
-    credential.revoke_card(tx, one(tx, visitor, key).ref, visitor.ref)
-    return {}

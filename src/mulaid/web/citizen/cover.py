@@ -195,14 +195,13 @@ def _press(
             if trouble is not None:
                 return trouble
 
-    def work(tx: Tx) -> dict[str, Any]:
+    def work(tx: Tx) -> None:
         if pressed == "file":
             form.file(tx, who, visitor, about, proves=proves)
         elif pressed == "papers":
             casework.prove_care(tx, who.ref, visitor.ref, about)
         else:
             filings.end(tx, who.ref, about)
-        return {}
 
     outcome = act(request, work)
     if not outcome.done:

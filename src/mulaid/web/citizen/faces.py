@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -106,14 +105,13 @@ def back(request: HttpRequest, check: UUID) -> HttpResponse:
     if result != Result.PASSED:
         return render(request, "citizen/face.html", {"result": str(result), "page": page})
 
-    def work(tx: Tx) -> dict[str, Any]:
+    def work(tx: Tx) -> None:
         if purpose == checks.BIND:
-            return {"state": binding.prove(tx, library(), bond_of(key), visitor.ref, ref, waiting["agreed"])}
-        if purpose == checks.RENEW:
+            binding.prove(tx, library(), bond_of(key), visitor.ref, ref, waiting["agreed"])
+        elif purpose == checks.RENEW:
             family.renew(tx, library(), bond_of(key), visitor.ref, waiting["agreed"], ref)
-            return {}
-        credential.activate_by_face(tx, visitor.ref, one(tx, visitor, key).ref, ref)
-        return {}
+        else:
+            credential.activate_by_face(tx, visitor.ref, one(tx, visitor, key).ref, ref)
 
     done = once(visitor, f"face:{ref}", work)
     if not done.done:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -97,12 +96,7 @@ def _press(
         raise Http404
     if pressed == "transfer" and not form.checked():
         return None
-
-    def work(tx: Tx) -> dict[str, Any]:
-        acts[pressed](tx)
-        return {}
-
-    outcome = act(request, work)
+    outcome = act(request, acts[pressed])
     if outcome.done:
         return see_other(f"/household?done={pressed}")
     form.refuse(outcome, household_below_floor="amount", household_bad_amount="amount")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django import forms as django_forms
@@ -13,7 +12,6 @@ from django.shortcuts import render
 from mulaid import refs
 from mulaid.agency import casework, evidence
 from mulaid.agency.matters import STATES, Case
-from mulaid.db import Tx
 from mulaid.outside.storage import StorageTrouble
 from mulaid.refusal import Refusal
 from mulaid.web import forms, providers
@@ -52,7 +50,7 @@ def one(request: HttpRequest, number: str) -> HttpResponse:
     if request.method == "POST":
         if request.POST.get("do") == "withdraw":
             form = forms.Form(request.POST)
-            outcome = act(request, lambda tx: _withdraw(tx, ref, visitor))
+            outcome = act(request, lambda tx: casework.withdraw(tx, ref, visitor.ref))
         elif form.checked():
             outcome = _give(visitor, seen, form.cleaned_data["kind"], form.cleaned_data["paper"])
         else:
@@ -74,11 +72,6 @@ def one(request: HttpRequest, number: str) -> HttpResponse:
         "may_withdraw": seen.state in BACK,
     }
     return render(request, "citizen/matter.html", told)
-
-
-def _withdraw(tx: Tx, case: UUID, visitor: Visitor) -> dict[str, Any]:
-    casework.withdraw(tx, case, visitor.ref)
-    return {}
 
 
 def _give(visitor: Visitor, case: Case, kind: str, file: UploadedFile) -> Outcome:

@@ -259,12 +259,7 @@ def _press(request: HttpRequest, acts: dict[str, Callable[[Tx], object]], form: 
     pressed = request.POST.get("do", "")
     if pressed not in acts:
         raise Http404
-
-    def work(tx: Tx) -> dict[str, Any]:
-        acts[pressed](tx)
-        return {}
-
-    outcome = act(request, work)
+    outcome = act(request, acts[pressed])
     if outcome.done:
         return see_other(f"{back}?done={pressed}")
     form.refuse(outcome)

@@ -85,7 +85,7 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
         if pressed not in acts:
             raise Http404
         if pressed != "name" or form.checked():
-            outcome = act(request, lambda tx: _did(acts[pressed], tx))
+            outcome = act(request, acts[pressed])
             if outcome.done:
                 address = "/family" if pressed == "part" else f"{request.path}?done={pressed}"
                 return see_other(address)
@@ -114,8 +114,3 @@ def told_uses(tx: Tx, uses: list[bonds.Use]) -> list[dict[str, Any]]:
         what = ACTS.get(use.act, use.act) + (f"（{bonds.PURPOSES[use.purpose]}）" if use.purpose in bonds.PURPOSES else "")
         told.append({"at": use.at, "who": use.binder, "what": what, "place": place["name"] if place else ""})
     return told
-
-
-def _did(work: Any, tx: Tx) -> dict[str, Any]:
-    work(tx)
-    return {}

@@ -97,12 +97,7 @@ def back(request: HttpRequest) -> HttpResponse:
     """Give a premium back."""
     visitor: Visitor = request.visitor
     ref = bond_of(request.POST.get("premium", ""))
-
-    def work(tx: Tx) -> dict[str, Any]:
-        premium.refund(tx, library(), ref, visitor.ref)
-        return {}
-
-    outcome = act(request, work)
+    outcome = act(request, lambda tx: premium.refund(tx, library(), ref, visitor.ref))
     if outcome.done:
         return see_other("/premiums?done=back")
     return render(request, "citizen/sorry.html", {"says": outcome.says, "next": outcome.next, "page": "/premiums"}, status=409)

@@ -67,7 +67,7 @@ def page(request: HttpRequest) -> HttpResponse:
         if pressed not in acts:
             raise Http404
         if not about or form.checked():
-            outcome = act(request, lambda tx: _did(acts[pressed], tx))
+            outcome = act(request, acts[pressed])
             if outcome.done:
                 return see_other(f"{request.path}?done={pressed}")
             form.refuse(outcome, **PLACES if about else {})
@@ -90,8 +90,3 @@ def _seen(request: HttpRequest) -> int:
     """The version the visitor saw; one that cannot be is one that has passed."""
     text = request.POST.get("version", "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
-
-
-def _did(work: Callable[[Tx], object], tx: Tx) -> dict[str, Any]:
-    work(tx)
-    return {}

@@ -282,15 +282,16 @@ def _step(request: HttpRequest, seen: Case) -> tuple[Form | None, Outcome | None
         raise Http404
     if not form.checked():
         return form, None
-    outcome = door.act(request, _work(seen, do, int(version), form.cleaned_data))
+    outcome = door.act(request, _steps(seen, int(version), form.cleaned_data)[do])
     form.refuse(outcome, desk_words_needed="words", desk_bad_reason="reason") if not outcome.done else None
     return form, outcome
 
 
-def _work(seen: Case, do: str, version: int, given: dict[str, Any]) -> Callable[[Tx], dict[str, Any]]:
+def _steps(seen: Case, version: int, given: dict[str, Any]) -> dict[str, Callable[[Tx], object]]:
+    """What each button of a case does."""
     ref, words, reason = seen.id, given.get("words", ""), given.get("reason", "")
     verdict = next((one for one in VERDICTS if reason in seen.matter.reasons[one]), "")
-    steps: dict[str, Callable[[Tx], None]] = {
+    return {
         "take": lambda tx: casework.take(tx, ref, version),
         "give_back": lambda tx: casework.give_back(tx, ref, version, words),
         "ask": lambda tx: casework.ask_for_papers(tx, ref, version, words),
@@ -299,12 +300,6 @@ def _work(seen: Case, do: str, version: int, given: dict[str, Any]) -> Callable[
         "send_back": lambda tx: casework.send_back(tx, ref, version, words),
         "consent": lambda tx: _heard(tx, ref, version, given),
     }
-
-    def work(tx: Tx) -> dict[str, Any]:
-        steps[do](tx)
-        return {}
-
-    return work
 
 
 def _heard(tx: Tx, ref: UUID, version: int, given: dict[str, Any]) -> None:

@@ -398,13 +398,12 @@ def _take_over(tx: Tx, request: str) -> dict[str, Any]:
     return {"case": refs.show(refs.CASE, counter.take_over(tx, refs.parse(refs.RELATION, request)))}
 
 
-def _stop(tx: Tx, whom: PersonRef, why: str | None) -> dict[str, Any]:
+def _stop(tx: Tx, whom: PersonRef, why: str | None) -> None:
     """Stop a person's credential, with a reason; let it go again without one."""
     if why is not None:
         casework.freeze(tx, whom, why)
     else:
         casework.thaw(tx, whom)
-    return {}
 
 
 def _counted(request: HttpRequest, form: Applicant) -> Outcome | None:

@@ -101,7 +101,7 @@ def dismiss(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     return response
 
 
-def act(request: HttpRequest, work: Callable[[Tx], dict[str, Any]]) -> Outcome:
+def act(request: HttpRequest, work: Callable[[Tx], object]) -> Outcome:
     """Carry out what the clerk's form asks for, once for the form's key; the same form sent again has the same outcome."""
     found, name = request.clerk, request.POST.get("key", "")
     if len(name) != 32 or not set(name) <= KEY_LETTERS:

@@ -169,7 +169,7 @@ def renew(request: HttpRequest, number: str) -> HttpResponse:
     if bond is None:
         raise Http404
     if request.method == "POST":
-        outcome = door.act(request, lambda tx: _renew(tx, bond, request.POST.get("agreed", "")))
+        outcome = door.act(request, lambda tx: counter.renew(tx, bond, request.POST.get("agreed", "")))
         if outcome.done:
             return see_other(f"{address_of(whom, purpose)}&done=renew")
         form.refuse(outcome)
@@ -262,11 +262,6 @@ def _wish(what: str, whom: PersonRef, about: UUID | None, given: Mapping[str, An
 def _grant(tx: Tx, what: str, whom: PersonRef, about: UUID | None, word: Word) -> dict[str, Any]:
     given = word.cleaned_data
     return {"made": str(counter.grant(tx, _wish(what, whom, about, given), given["agreed"]))}
-
-
-def _renew(tx: Tx, bond: UUID, agreed: str) -> dict[str, Any]:
-    counter.renew(tx, bond, agreed)
-    return {}
 
 
 def _stale() -> Outcome:

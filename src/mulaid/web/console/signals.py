@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -14,7 +13,6 @@ from django.shortcuts import render
 from mulaid import refs
 from mulaid.agency import watch
 from mulaid.calendar import stamp
-from mulaid.db import Tx
 from mulaid.money import yuan
 from mulaid.refusal import Refusal
 from mulaid.web import drawing, whose
@@ -85,12 +83,7 @@ def one(request: HttpRequest, number: str) -> HttpResponse:
             raise Http404
         if form.checked():
             given = form.cleaned_data
-
-            def work(tx: Tx) -> dict[str, Any]:
-                watch.look(tx, ref, int(looks), given["verdict"], given["words"])
-                return {}
-
-            outcome = door.act(request, work)
+            outcome = door.act(request, lambda tx: watch.look(tx, ref, int(looks), given["verdict"], given["words"]))
             if outcome.done:
                 return see_other(f"{door.PATH}/signals/{number}?done=1")
             form.refuse(outcome, watch_note_needed="words")

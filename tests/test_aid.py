@@ -32,7 +32,7 @@ def offers(
     """Read the letter, agree, and offer; in one transaction of the story's moment."""
 
     def work(tx: Tx) -> UUID:
-        agreed = more.pop("agreed", None) or aid.letter(tx, library(), giver, receiver, relation, terms).hash
+        agreed = more.pop("agreed", None) or aid.promise(tx, library(), giver, receiver, relation, terms).hash
         return aid.offer(tx, library(), giver, receiver, relation, terms, agreed=agreed, **more)
 
     return city.run(work)
@@ -86,7 +86,7 @@ def releases(city: City, who: PersonRef) -> list[UUID]:
 def test_a_promise_opens_it_at_once_and_both_are_told(city: City) -> None:
     giver, receiver = city.enrols("son", "500.00"), city.enrols("mother", base="resident")
     terms = Terms(quota=30000, month_cap=10000, year_cap=20000, reserve=5000, uses=("pharmacy", "outpatient"))
-    letter = city.run(lambda tx: aid.letter(tx, library(), giver, receiver, "parent", terms))
+    letter = city.run(lambda tx: aid.promise(tx, library(), giver, receiver, "parent", terms))
     for words in ("总额度 300.00 元", "每月最多 100.00 元", "每年最多 200.00 元", "至少保留 50.00 元", "门诊、药店购药"):
         assert words in letter.text
     made = offers(city, giver, receiver, terms=terms)
@@ -110,7 +110,7 @@ def test_a_promise_opens_it_at_once_and_both_are_told(city: City) -> None:
 
 def test_an_agreement_is_to_exactly_one_letter(city: City) -> None:
     giver, receiver = city.enrols("son", "500.00"), city.enrols("mother")
-    other = city.run(lambda tx: aid.letter(tx, library(), giver, receiver, "parent", Terms(quota=100))).hash
+    other = city.run(lambda tx: aid.promise(tx, library(), giver, receiver, "parent", Terms(quota=100))).hash
     refused(city, "aid.promise_changed", lambda: offers(city, giver, receiver, agreed=other))
     refused(city, "aid.promise_changed", lambda: offers(city, giver, receiver, agreed="0" * 64))
     offers(city, giver, receiver)
@@ -260,7 +260,7 @@ def test_where_it_is_done_at_a_counter_it_is_not_done_elsewhere(city: City, monk
     refused(city, "aid.counter_only", lambda: offers(city, son, mother))
 
     def work(tx: Tx) -> UUID:
-        agreed = aid.letter(tx, library(), son, mother, "parent", Terms()).hash
+        agreed = aid.promise(tx, library(), son, mother, "parent", Terms()).hash
         return aid.offer(tx, library(), son, mother, "parent", Terms(), agreed=agreed)
 
     assert look(city, at_the_counter(city, work)).status == "active"

@@ -695,7 +695,7 @@ def test_an_authorisation_that_waits_becomes_a_case(desk: Desk) -> None:
 
     def offers() -> UUID:
         def work(tx: Tx) -> UUID:
-            agreed = aid.letter(tx, library(), son, mother, "parent", aid.Terms()).hash
+            agreed = aid.promise(tx, library(), son, mother, "parent", aid.Terms()).hash
             return aid.offer(tx, library(), son, mother, "parent", aid.Terms(), agreed=agreed)
 
         return city.run(work)

@@ -79,7 +79,7 @@ def test_the_nightly_walk_finds_what_nobody_said(city: City) -> None:
     moved = city.authorises("son", "mother")
 
     def invite(tx: Any) -> Any:
-        agreed = aid.letter(tx, library(), son, father, "parent", Terms()).hash
+        agreed = aid.promise(tx, library(), son, father, "parent", Terms()).hash
         return aid.offer(tx, library(), son, father, "parent", Terms(), agreed=agreed, invite=True)
 
     invited = city.run(invite)

@@ -436,7 +436,7 @@ def take_over(tx: Tx, request: UUID) -> UUID:
 # Mutual aid
 
 
-def promise(tx: Tx, giver: PersonRef, receiver: PersonRef, relation: str, terms: aid.Terms) -> aid.Letter:
+def promise(tx: Tx, giver: PersonRef, receiver: PersonRef, relation: str, terms: aid.Terms) -> aid.Promise:
     """The promise that a giver who stands at the counter is shown; `relation`: what the receiver is to the giver.
 
     Refuses other roles and regions (the giver's), the clerk's own family, who is not alive, and what the rules do not permit.
@@ -444,7 +444,7 @@ def promise(tx: Tx, giver: PersonRef, receiver: PersonRef, relation: str, terms:
     casework.at_counter(tx, giver, receiver)
     for one in (giver, receiver):
         casework.alive(tx, one)
-    return aid.letter(tx, library(), giver, receiver, relation, terms)
+    return aid.promise(tx, library(), giver, receiver, relation, terms)
 
 
 def authorise(tx: Tx, giver: PersonRef, receiver: PersonRef, relation: str, terms: aid.Terms, agreed: str) -> UUID:

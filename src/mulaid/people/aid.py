@@ -29,9 +29,9 @@ from mulaid.people.eligibility import (
     may_give,
     uses_of,
 )
-from mulaid.people.eligibility import Letter as Letter
+from mulaid.people.eligibility import Promise as Promise
 from mulaid.people.eligibility import Terms as Terms
-from mulaid.people.eligibility import letter as letter
+from mulaid.people.eligibility import promise as promise
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.explain import INVERSE, RELATIONS
 from mulaid.policy.pack import Library, Pack
@@ -117,8 +117,8 @@ def offer(
     pack, kinship = eligible(tx, library, giver, receiver, relation, on)
     theirs = library.in_force(enrolment_of(tx, receiver, on).region, on)
     check_terms(pack, terms, on, terms.uses)
-    promise = letter(tx, library, giver, receiver, relation, terms)
-    if promise.hash != agreed:
+    shown = promise(tx, library, giver, receiver, relation, terms)
+    if shown.hash != agreed:
         raise Refusal("aid.promise_changed")
     mode = pack["mutual_aid_filing_mode"]
     if mode == "counter" and not at_counter(tx):
@@ -134,9 +134,9 @@ def offer(
         SQL.add_promise,
         book=receiver.book,
         aid=aid,
-        edition=promise.edition,
-        text=tx.keys.seal("promise", f"aid|promise|{aid}", promise.text),
-        hash=bytes.fromhex(promise.hash),
+        edition=shown.edition,
+        text=tx.keys.seal("promise", f"aid|promise|{aid}", shown.text),
+        hash=bytes.fromhex(shown.hash),
         at=tx.at,
         by=f"{tx.by.channel}:{tx.by.name}",
     )
@@ -431,13 +431,13 @@ def given(tx: Tx, giver: PersonRef, *, past: bool = False) -> list[Aid]:
     return [find(tx, row["aid"]) for row in tx.all(SQL.given, book=giver.book, giver=giver.id, past=past)]
 
 
-def promised(tx: Tx, aid: UUID) -> Letter | None:
+def promised(tx: Tx, aid: UUID) -> Promise | None:
     """The letter an authorisation rests on; none for one that was taken over."""
     row = tx.one(SQL.promise, book=refs.book_of(aid), aid=aid)
     if row is None:
         return None
     text = tx.keys.open_text("promise", f"aid|promise|{aid}", row["text"])
-    return Letter(row["edition"], text, row["hash"].hex())
+    return Promise(row["edition"], text, row["hash"].hex())
 
 
 def parties(tx: Tx, book: int) -> list[PersonRef]:

@@ -167,15 +167,15 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """The promise a giver agrees to. `hash` names exactly this text, and is what an agreement is given to."""
+class Promise:
+    """The letter a giver agrees to. `hash` names exactly this text, and is what an agreement is given to."""
 
     edition: str
     text: str
     hash: str
 
 
-def letter(tx: Tx, library: Library, giver: PersonRef, receiver: PersonRef, relation: str, terms: Terms) -> Letter:
+def promise(tx: Tx, library: Library, giver: PersonRef, receiver: PersonRef, relation: str, terms: Terms) -> Promise:
     """The promise letter of an authorisation with these terms, by today's rules; refuses what `offer` would refuse."""
     pack, _ = eligible(tx, library, giver, receiver, relation, business_date(tx.at))
     uses = "、".join(USE_WORDS[use] for use in uses_of(pack, terms))
@@ -192,7 +192,7 @@ def letter(tx: Tx, library: Library, giver: PersonRef, receiver: PersonRef, rela
             f"五、我知道授权可以修改、暂停和解除，按{pack.name}的规定办理；账户每次被使用，我都会收到消息。",
         )
     )
-    return Letter(EDITION, text, digest(text.encode()).hex())
+    return Promise(EDITION, text, digest(text.encode()).hex())
 
 
 def check_terms(pack: Pack, terms: Terms, on: date, uses: Sequence[str] | None) -> None:

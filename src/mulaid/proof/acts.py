@@ -300,7 +300,7 @@ def authorises(life: Life) -> bool:
     if found is None:
         return False
     (giver, receiver, relation), terms, packs = found, _terms(life), life.packs
-    letter = life.run(lambda tx: aid.letter(tx, packs, giver.ref, receiver.ref, relation, terms))
+    letter = life.run(lambda tx: aid.promise(tx, packs, giver.ref, receiver.ref, relation, terms))
     invite = life.chance.random() < 0.2
     made: UUID = life.run(
         lambda tx: aid.offer(tx, packs, giver.ref, receiver.ref, relation, terms, agreed=letter.hash, invite=invite),

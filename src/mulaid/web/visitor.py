@@ -16,7 +16,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -24,7 +24,7 @@ from mulaid import audit, refs
 from mulaid.crypto import Keys
 from mulaid.db import Actor, Row, Statements, Tx
 from mulaid.people.enrolment import PersonRef
-from mulaid.web.reading import alone, now, reading
+from mulaid.web.reading import alone, now, reading, see_other
 
 SQL = Statements("mulaid.web", "visitor.sql")
 IDLE, LONGEST, FRESH = timedelta(minutes=30), timedelta(hours=12), timedelta(minutes=5)
@@ -289,7 +289,7 @@ def _elsewhere(request: HttpRequest, path: str, after: str) -> HttpResponse:
         address += ("&" if after else "?") + "lapsed=1"
     if request.headers.get("HX-Request"):
         return HttpResponse(status=204, headers={"HX-Redirect": address})
-    return HttpResponseRedirect(address, status=303)
+    return see_other(address)
 
 
 def _device(agent: str) -> str:

@@ -21,7 +21,7 @@ from mulaid.ledger import chart, statement
 from mulaid.money import Fen, yuan
 from mulaid.people import aid, enrolment, household, wallet
 from mulaid.people.aid import Aid
-from mulaid.people.eligibility import USE_WORDS, Letter, Terms, letter, shown
+from mulaid.people.eligibility import USE_WORDS, Promise, Terms, shown
 from mulaid.people.enrolment import PersonRef
 from mulaid.policy.explain import INVERSE, RELATIONS
 from mulaid.policy.pack import Pack, library
@@ -266,7 +266,7 @@ def new(request: HttpRequest) -> HttpResponse:
     visitor: Visitor = request.visitor
     test_people = settings.MULAID.allows_test_people
     typed = request.POST if request.method == "POST" else forms.held(request)
-    promise: Letter | None = None
+    promise: Promise | None = None
     with reading(visitor.actor) as tx:
         me = oneself(tx, visitor)
         pack = library().in_force(me.region, business_date(tx.at))
@@ -280,7 +280,7 @@ def new(request: HttpRequest) -> HttpResponse:
         elif typed is not None and form.checked():
             try:
                 receiver, relation = form.receiver(tx, test_people)
-                promise = letter(tx, library(), visitor.ref, receiver, relation, form.terms)
+                promise = aid.promise(tx, library(), visitor.ref, receiver, relation, form.terms)
             except Refusal as no:
                 _beside(form, no)
     if promise and request.method == "POST" and request.POST.get("agreed"):

@@ -18,8 +18,8 @@ from mulaid import refs
 from mulaid.agency import casework, counter
 from mulaid.db import Tx
 from mulaid.money import yuan
-from mulaid.people.aid import Letter, Terms
-from mulaid.people.consent import Letter as Agreement
+from mulaid.people.aid import Promise, Terms
+from mulaid.people.consent import Letter
 from mulaid.people.enrolment import PersonRef
 from mulaid.people.identity import KINDS
 from mulaid.policy.explain import RELATIONS
@@ -58,7 +58,7 @@ class Give(Limits):
     field_order = ("number", "kind", "relation")
 
 
-class Promise(Limits):
+class Agreed(Limits):
     """What comes back with the promise that was shown."""
 
     receiver = django_forms.CharField(max_length=27)
@@ -112,11 +112,11 @@ def give(request: HttpRequest, number: str) -> HttpResponse:
     """A giver stands there: first to whom and how far, then the promise on the page, then the word."""
     who, purpose, clerk = named(refs.PERSON, number), purpose_of(request), request.clerk
     giver = PersonRef(refs.book_of(who), who)
-    form: Limits = Promise(request.POST) if request.POST.get("do") == "agree" else Give(request.POST or None)
-    letter: Letter | None = None
-    back: Promise | None = None
+    form: Limits = Agreed(request.POST) if request.POST.get("do") == "agree" else Give(request.POST or None)
+    letter: Promise | None = None
+    back: Agreed | None = None
     if request.method == "POST" and form.checked():
-        if isinstance(form, Promise):
+        if isinstance(form, Agreed):
             outcome = door.act(request, lambda tx: _authorise(tx, giver, form))
             if outcome.done:
                 return see_other(f"{address_of(giver, purpose)}&done=aid")
@@ -141,7 +141,7 @@ def give(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "console/give.html", {**context, "fields": list(fields), "asking": fields})
 
 
-def _promised(request: HttpRequest, giver: PersonRef, form: Limits) -> tuple[Outcome, Letter | None, Promise | None]:
+def _promised(request: HttpRequest, giver: PersonRef, form: Limits) -> tuple[Outcome, Promise | None, Agreed | None]:
     """The promise for what was asked for, and the form that brings it back; the number typed stays behind."""
     given = form.cleaned_data
     try:
@@ -151,11 +151,11 @@ def _promised(request: HttpRequest, giver: PersonRef, form: Limits) -> tuple[Out
             letter = counter.promise(tx, giver, receiver, given["relation"], form.terms)
     except Refusal as refusal:
         return Outcome({}, refusal.code, refusal.says, refusal.next), None, None
-    back = Promise({**form.data.dict(), "receiver": receiver.number, "agreed": letter.hash})
+    back = Agreed({**form.data.dict(), "receiver": receiver.number, "agreed": letter.hash})
     return Outcome({}), letter, back
 
 
-def _authorise(tx: Tx, giver: PersonRef, form: Promise) -> dict[str, Any]:
+def _authorise(tx: Tx, giver: PersonRef, form: Agreed) -> dict[str, Any]:
     given = form.cleaned_data
     receiver = PersonRef.parse(given["receiver"])
     return {"aid": str(counter.authorise(tx, giver, receiver, given["relation"], form.terms, given["agreed"]))}
@@ -222,7 +222,7 @@ def agree(request: HttpRequest, number: str, what: str) -> HttpResponse:
 
 def _letter(
     request: HttpRequest, what: str, whom: PersonRef, about: UUID | None, form: Form
-) -> tuple[Agreement | None, Word | None]:
+) -> tuple[Letter | None, Word | None]:
     """The letter for what was asked for, and the form that brings it back; the number typed stays behind."""
     given = getattr(form, "cleaned_data", {})
     try:

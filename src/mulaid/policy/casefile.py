@@ -310,10 +310,18 @@ def _patient(at: _Place, row: Mapping[str, Any], region: str) -> Patient:
 
 def _giver(at: _Place, row: Mapping[str, Any], region: str, on: date, number: int) -> CaseGiver:
     name = at.text(row, "name", f"giver {number}")
-    bound = at.day(row, "bound", at.day(row, "filed", _month_before(on), BEGIN), BEGIN)
+    suspended, resumed = at.day(row, "suspended_from", None, BEGIN), at.day(row, "resumed_from")
+    if resumed and not (suspended and suspended < resumed):
+        at.fault("resumed_from needs a suspended_from on an earlier day")
+    usual = _month_before(on)
+    if suspended and suspended <= usual:
+        usual = max(BEGIN, suspended - timedelta(days=1))
+    bound = at.day(row, "bound", at.day(row, "filed", usual, BEGIN), BEGIN)
     filed, until = at.day(row, "filed", bound), at.day(row, "until")
     assert bound is not None
     assert filed is not None
+    if suspended and suspended <= bound and not (resumed and resumed <= bound):
+        at.fault(f"bound = {bound} is while the giver is suspended: nobody can authorise then")
     giver = Giver(
         aid=f"{number:04d}",
         person=name,
@@ -341,7 +349,7 @@ def _giver(at: _Place, row: Mapping[str, Any], region: str, on: date, number: in
     )
     if giver.frozen > giver.account:
         at.fault("frozen is more than account: it is a part of it")
-    return CaseGiver(giver, at.day(row, "suspended_from"), at.day(row, "resumed_from"))
+    return CaseGiver(giver, suspended, resumed)
 
 
 def _wallet(at: _Place, row: Mapping[str, Any], region: str, on: date, number: int) -> Wallet:

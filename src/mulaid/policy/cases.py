@@ -243,10 +243,10 @@ def run(case: Case, library: Library) -> list[list[str]]:
         wallets=tuple(wallet for wallet in case.before.wallets if wallet.grant not in missing),
     )
     names = {giver.aid: giver.shown for giver in case.before.givers} | {quota.grant: quota.shown for quota in case.before.wallets}
-    deducted: set[tuple[str, date]] = set()
+    deducted: set[tuple[str, str, date]] = set()
     results = []
     for visit in case.visits:
-        here = (visit.institution, visit.on)
+        here = (visit.institution, visit.level, visit.on)  # an institution has one level
         # Each visit in hospital is a stay of its own; only outpatient care asks whether it came twice on a day.
         again = visit.use != INPATIENT and here in deducted
         facts = replace(
@@ -308,4 +308,5 @@ def _on_the_day(giver: Giver, entry: CaseGiver, on: date) -> Giver:
     if since is None or since > on:
         return giver
     resumed = entry.resumed_from is not None and entry.resumed_from <= on
-    return replace(giver, status="normal" if resumed else "suspended", suspended_since_bound=since.isoformat())
+    after = since.isoformat() if since.isoformat() > giver.bound[:10] else None
+    return replace(giver, status=giver.status if resumed else "suspended", suspended_since_bound=after)

@@ -301,8 +301,13 @@ def usable(pack: Pack, giver: Giver) -> tuple[Fen, str]:
     if giver.frozen >= kept:
         name = "balance"
     limit: Fen = balance - kept - giver.frozen
-    if giver.account < limit:
-        limit, name = giver.account, "balance"
+    # Only this account is drawn: what is frozen and kept stays in it, whatever the current-year account holds besides.
+    drawn: Fen = giver.account - giver.frozen
+    if drawn < limit:
+        limit, name = drawn, "balance"
+    for least, parameter in ((pack["authoriser_balance_floor"], "authoriser_balance_floor"), (giver.keep, "keep")):
+        if least and drawn - least < limit:
+            limit, name = drawn - least, parameter
     limits = _limits(giver)
     if limits != NO_LIMITS:
         for most, (_, parameter) in zip(limits, LIMITS, strict=True):

@@ -439,11 +439,14 @@ class _Town:
         if region[:2] == case.patient.region[:2]:
             region = ANOTHER_PROVINCE
         if visit.remote != "unfiled":
-            papers = [refs.mint(people.patient.book, self.now)]
-            self.run(
-                lambda tx: filings.file(tx, library(), people.patient, visit.remote, region, "worked example", evidence=papers)
-            )
+            self.run(lambda tx: self.file_away(tx, people, visit.remote, region))
         return region
+
+    def file_away(self, tx: Tx, people: _People, kind: str, region: str) -> None:
+        """Care elsewhere, filed where it can be: nobody files for a person whose insurance rests, and no fund pays then either."""
+        papers = [refs.mint(people.patient.book, self.now)]
+        with self.may_fail(tx, people, f"care in {region}"):
+            filings.file(tx, library(), people.patient, kind, region, "worked example", evidence=papers)
 
     def certificate(self, client: Client, case: Case, people: _People) -> Certificate:
         """The patient's identity card, or the token of a code for which the patient picked a giver."""
@@ -560,9 +563,12 @@ def _what_happened_since(tx: Tx, ref: PersonRef, working: Enrolment, entry: Case
     A standing status is dated before the binding: it says what the giver is on the day of care, not that it came in between.
     """
     giver = entry.giver
+    changes: dict[date, str] = {}
     if giver.status != "normal" or giver.group:
-        working = replace(working, status=giver.status, staff_group=giver.group)
-        enrolment.enrol(tx, ref, working, date.fromisoformat(giver.bound[:10]) - timedelta(days=1))
-    for since, status in ((entry.suspended_from, "suspended"), (entry.resumed_from, "normal")):
+        working = replace(working, staff_group=giver.group)
+        changes[date.fromisoformat(giver.bound[:10]) - timedelta(days=1)] = giver.status
+    for since, status in ((entry.suspended_from, "suspended"), (entry.resumed_from, giver.status)):
         if since is not None:
-            enrolment.enrol(tx, ref, replace(working, status=status), since)
+            changes[since] = status
+    for since in sorted(changes):
+        enrolment.enrol(tx, ref, replace(working, status=changes[since]), since)

@@ -79,6 +79,7 @@ def test_an_example_that_expects_something_else_fails(
     ("more", "why"),
     [
         ("day_left = 100", "no pack has one"),
+        ("month_left = 9\n[[case.visit]]\non = 2025-07-31\npersonal = 1\nexpect = { cash = 1 }", "does not say what it leaves"),
         ("chosen = true\n[[case.giver]]\nchosen = true", "a code names one chosen giver"),
     ],
 )

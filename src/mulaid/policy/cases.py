@@ -8,11 +8,13 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
-from mulaid.money import Fen, yuan
+from mulaid.calendar import year_start
+from mulaid.money import Fen, share, yuan
 from mulaid.policy import rules
 from mulaid.policy.benefit import INPATIENT, OUTPATIENT
 from mulaid.policy.facts import SELF, Facts, Giver, Patient, Portion, Wallet, Year
 from mulaid.policy.pack import NATION, Library
+from mulaid.policy.parameters import EXCLUDED
 from mulaid.policy.split import Decision, added, decide
 from mulaid.refusal import Refusal
 
@@ -245,7 +247,10 @@ def run(case: Case, library: Library) -> list[list[str]]:
     names = {giver.aid: giver.shown for giver in case.before.givers} | {quota.grant: quota.shown for quota in case.before.wallets}
     deducted: set[tuple[str, str, date]] = set()
     results = []
+    year = _insured_year(case, library, case.on)
     for visit in case.visits:
+        if (now := _insured_year(case, library, visit.on)) != year:
+            known, year = replace(known, year=Year(), **dict.fromkeys(SUMS, 0)), now
         here = (visit.institution, visit.level, visit.on)  # an institution has one level
         # Each visit in hospital is a stay of its own; only outpatient care asks whether it came twice on a day.
         again = visit.use != INPATIENT and here in deducted
@@ -254,7 +259,7 @@ def run(case: Case, library: Library) -> list[list[str]]:
             on=visit.on,
             use=visit.use,
             level=visit.level,
-            portions=visit.portions,
+            portions=tuple(_classed(library, case.patient.region, visit.on, portion) for portion in visit.portions),
             givers=tuple(_on_the_day(giver, entry, visit.on) for giver, entry in zip(known.givers, entries, strict=True)),
             year=replace(known.year, deducted_here_today=again),
             use_accounts=visit.use_accounts,
@@ -274,6 +279,19 @@ def run(case: Case, library: Library) -> list[list[str]]:
             deducted.add(here)
         known = _after(known, decision)
     return results
+
+
+def _insured_year(case: Case, library: Library, on: date) -> date:
+    return year_start(on, library.in_force(case.patient.region, on)["medical_year_start"])
+
+
+def _classed(library: Library, region: str, on: date, portion: Portion) -> Portion:
+    """An item of a kind that the region takes into its scope is a class B item there, as when its bill is split."""
+    pack = library.in_force(region, on)
+    if portion.tag not in EXCLUDED or portion.tag in {*pack["catalogue_excluded_items"], *pack["prohibited_uses"]}:
+        return portion
+    upfront = share(portion.self_funded, pack["class_b_upfront_ratio"])
+    return replace(portion, in_policy=portion.self_funded - upfront, upfront=upfront, self_funded=0)
 
 
 def _after(facts: Facts, decision: Decision) -> Facts:

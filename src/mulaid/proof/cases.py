@@ -60,6 +60,7 @@ ITEMS = (
 DAILY = "what is left of a day needs a region with a daily limit, and no pack has one"
 REWARD = "the reward of unbroken enrolment is told as an amount, and living through it would need the years that earned it"
 A_YUAN = 100
+NEXT_MONTH = "what a limit leaves of a month or year does not say what it leaves of the next"
 ONE_CODE = "a code names one chosen giver, the case has several"
 AWAY = {"long_term": "310000", "referral": "440100", "emergency": "330100", "other": "510100", "unfiled": "650100"}
 """Where care away from home takes place, one place a kind of filing, so that no filing covers another visit's."""
@@ -110,6 +111,11 @@ def _skipped(case: Case) -> str:
         return REWARD
     if any(giver.day_left is not None for giver in givers):
         return DAILY
+    months = {(day.year, day.month) for day in (case.on, *(visit.on for visit in case.visits))}
+    if len(months) > 1 and any(giver.month_left is not None for giver in givers):
+        return NEXT_MONTH
+    if len({year for year, _ in months}) > 1 and any(giver.year_left is not None for giver in givers):
+        return NEXT_MONTH
     return ONE_CODE if sum(giver.chosen for giver in givers) > 1 else ""
 
 
@@ -443,7 +449,7 @@ class _Town:
         return region
 
     def file_away(self, tx: Tx, people: _People, kind: str, region: str) -> None:
-        """Care elsewhere, filed where it can be: nobody files for a person whose insurance rests, and no fund pays then either."""
+        """Care elsewhere, filed where it can be: nobody files for somebody whose insurance rests, nor does a fund pay then."""
         papers = [refs.mint(people.patient.book, self.now)]
         with self.may_fail(tx, people, f"care in {region}"):
             filings.file(tx, library(), people.patient, kind, region, "worked example", evidence=papers)
@@ -535,20 +541,17 @@ def _credit(tx: Tx, ref: PersonRef, region: str, account: Fen, current_year: Fen
             city.credit(tx, ref, region, kind, fen)
 
 
-ORDINARY_USES = frozenset({"outpatient", "pharmacy", "inpatient"})
-"""What a case gives for when it does not say: as much of it as the region permits."""
-
-
 def _authorise(tx: Tx, giver: PersonRef, patient: PersonRef, entry: CaseGiver, place: int, on: date) -> UUID:
     given = entry.giver
     # Nobody can set a limit of nothing: one that is used up was a yuan.
     quota, month, year = (A_YUAN if left == 0 else left for left in (given.quota_left, given.month_left, given.year_left))
     later = timedelta(milliseconds=place)  # of one day's authorisations the case's order decides, as it does in the law alone
-    uses = None if given.uses == ORDINARY_USES else sorted(given.uses)
     until = date.fromisoformat(given.until[:10]) if given.until else None
-    terms = aid.Terms(quota, given.settlement_cap, until, given.rank, uses, month, year, given.keep)
+    terms = aid.Terms(quota, given.settlement_cap, until, given.rank, None, month, year, given.keep)
     bound, filed = (datetime.fromisoformat(moment).replace(tzinfo=SHANGHAI) for moment in (given.bound, given.filed))
     made = aid.authorise(tx, library(), giver, patient, given.relation, terms, bound_at=bound + later, filed_at=filed + later)
+    # A case tells what was given for, also where the region of that day had fewer uses; the law asks on the day of care.
+    tx.run(SQL.give_for, book=patient.book, id=made, uses=sorted(given.uses))
     if 0 in (given.quota_left, given.month_left, given.year_left):
         used = {"quota": given.quota_left == 0, "month": given.month_left == 0, "year": given.year_left == 0}
         tx.run(SQL.use_up, book=patient.book, id=made, on=on, **used)

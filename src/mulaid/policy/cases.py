@@ -20,6 +20,7 @@ from mulaid.refusal import Refusal
 
 SUMS = ("admissions", "inpatient_in_policy", "inpatient_fund", "disease_deductible", "disease_fund", "self_paid", "serious")
 GROSS = ("quota_left", "month_left", "year_left", "day_left")
+NEW_YEAR: Mapping[str, Any] = {"year": Year(), **dict.fromkeys(SUMS, 0)}
 DEDUCTIBLE = "deductible"
 
 
@@ -250,7 +251,7 @@ def run(case: Case, library: Library) -> list[list[str]]:
     year = _insured_year(case, library, case.on)
     for visit in case.visits:
         if (now := _insured_year(case, library, visit.on)) != year:
-            known, year = replace(known, year=Year(), **dict.fromkeys(SUMS, 0)), now
+            known, year = replace(known, **NEW_YEAR), now
         here = (visit.institution, visit.level, visit.on)  # an institution has one level
         # Each visit in hospital is a stay of its own; only outpatient care asks whether it came twice on a day.
         again = visit.use != INPATIENT and here in deducted

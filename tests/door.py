@@ -98,8 +98,8 @@ def _granian(url: str, folder: Any) -> Iterator[int]:
         "MULAID_DATA": str(folder),
         "MULAID_PROFILE": "test",
     }
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--log-level", "warning", "--no-ws"]
-    command += ["--factory", "--workers", "1", "--blocking-threads", "4", "--port", str(port), "mulaid.gateway.app:from_env"]
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--log-level", "error", "--no-ws"]
+    command += ["--factory", "--workers", "1", "--blocking-threads", "32", "--port", str(port), "mulaid.gateway.app:from_env"]
     with subprocess.Popen(command, env=environment, start_new_session=True) as child:
         try:
             deadline = time.monotonic() + 30

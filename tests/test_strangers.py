@@ -714,3 +714,20 @@ def test_a_warning_is_said_once(served: Served, card: str) -> None:
     assert answer["output"]["setlinfo"]["acct_mulaid_pay"] == Decimal("20.00")
     said = answer["warn_msg"].split("；")
     assert len(said) == len(set(said))
+
+
+def test_lines_that_die_in_the_middle_of_a_message_keep_nobody_waiting(served: Served, card: str) -> None:
+    """A till's network goes away while it sends: its connection stays half open for hours, and so do those of its next tries."""
+    before = contents(served.db.url)
+    head = b"POST /fsi/api HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+    half = json.dumps(envelope("9001", {"signIn": {"opter_no": "1"}})).encode()[:200]
+    dead = [socket.create_connection(("127.0.0.1", served.port), timeout=10) for _ in range(12)]
+    try:
+        for line in dead:
+            line.sendall(head + half)
+        for _ in range(5):
+            assert person(served, card)
+    finally:
+        for line in dead:
+            line.close()
+    assert contents(served.db.url) == before

@@ -27,7 +27,20 @@ from mulaid.settings import Settings
 Progress = Callable[[str], None]
 DATABASE = "mulaid"
 READY_SECONDS = 60
-GRANIAN = (sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--log-level", "warning", "--no-ws")
+GRANIAN = (
+    sys.executable,
+    "-m",
+    "granian",
+    "--interface",
+    "wsgi",
+    "--host",
+    "127.0.0.1",
+    "--log-level",
+    "warning",
+    "--no-ws",
+    "--workers-kill-timeout",
+    "10",
+)  # without it, a line that died in the middle of a message is waited for
 
 
 class ServeTrouble(Exception):
@@ -111,11 +124,15 @@ def gateway_command(port: int, workers: int) -> list[str]:
     """How the gateway's processes are started."""
     return [
         *GRANIAN,
+        # Each message that is still coming in holds a thread; how many are worked on at a time the gateway limits itself, which
+        # granian cannot know and would warn about.
+        "--log-level",
+        "error",
+        "--blocking-threads",
+        "32",
         "--factory",
         "--workers",
         str(workers),
-        "--blocking-threads",
-        "3",
         "--port",
         str(port),
         "mulaid.gateway.app:from_env",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -72,6 +73,7 @@ class Gateway:
     register: Register
     clock: Clock
     allow_test_area: bool
+    turns: threading.Semaphore
     meter: Meter = field(default_factory=Meter)
 
     @property
@@ -93,11 +95,22 @@ class Gateway:
         return [payload]
 
     def _answer(self, environ: Mapping[str, Any], at: datetime) -> Told:
-        client: Client | None = None
         try:
             if environ["REQUEST_METHOD"] == "GET" and environ.get("PATH_INFO") == "/health":
                 return Told('{"ready":true}')
             request = self._read(environ)
+            # Only whole messages take turns: one that stops in the middle, on a line that died, keeps nobody waiting.
+            with self.turns:
+                return self._told(request, environ, at)
+        except Refusal as refusal:
+            return _refused(refusal, None, at)
+        except Exception:
+            log.exception("unexpected failure")
+            return _refused(Refusal("message.internal"), None, at)
+
+    def _told(self, request: Request, environ: Mapping[str, Any], at: datetime) -> Told:
+        client: Client | None = None
+        try:
             place = request.place
             if place.endswith(TOKENS):
                 given = {"access_token": auth.token(self.register, request, at), "token_type": "bearer"}
@@ -292,7 +305,8 @@ def build(
 ) -> Gateway:
     """The door over a database."""
     db = Database(url, keys, size=size, options=PLANS, calls=(pay.GATHER, pay.RECORD))
-    return Gateway(db, packs or library(), Register(db), clock, allow_test_area)
+    # One connection is left for what comes between: looking up who calls.
+    return Gateway(db, packs or library(), Register(db), clock, allow_test_area, threading.Semaphore(max(1, size - 1)))
 
 
 def from_env() -> Gateway:

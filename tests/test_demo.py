@@ -30,7 +30,6 @@ from mulaid.refusal import Refusal
 from mulaid.settings import Settings
 
 BY = Actor("test", "test")
-PAGE = Path(__file__).parent.parent / "docs" / "demo.md"
 
 
 @pytest.fixture
@@ -137,10 +136,6 @@ def test_a_phone_shows_codes_of_made_up_people_and_of_nobody_in_production(
     monkeypatch.setenv("MULAID_PROFILE", "production")
     assert cli.main(["code", father]) == 2
     assert "credential.not_here" in capsys.readouterr().err
-
-
-def test_the_page_about_the_city_is_made_from_it() -> None:
-    assert PAGE.read_text("utf-8") == city.as_document(city.read())
 
 
 def test_every_connection_of_the_city_lets_its_institution_in(gateway: str) -> None:

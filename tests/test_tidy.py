@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import demo_page
 import mulaid
+from mulaid.demo import city
 from mulaid.policy.parameters import PARAMETERS, Kind, reference
 from mulaid.refusal import Words, catalogue
 
@@ -239,6 +241,10 @@ def test_the_document_lists_exactly_the_parameters() -> None:
 # Who may import whom
 
 
+def test_the_page_about_the_demo_city_is_made_from_it() -> None:
+    assert (ROOT / "docs/demo.md").read_text("utf-8") == demo_page.document(city.read())
+
+
 def test_arrows_point_down() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([str(linter), "--no-cache"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
@@ -264,5 +270,6 @@ def test_the_law_loads_no_database_and_no_network() -> None:
 
 if __name__ == "__main__":
     (ROOT / "docs/refusals.md").write_text(refusals_document(catalogue()), "utf-8")
+    (ROOT / "docs/demo.md").write_text(demo_page.document(city.read()), "utf-8")
     packs_document = ROOT / "docs/packs.md"
     packs_document.write_text(parameters_document(packs_document.read_text("utf-8")), "utf-8")

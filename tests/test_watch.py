@@ -7,6 +7,7 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
@@ -14,10 +15,12 @@ from playwright.sync_api import expect
 from browsing import browser, follow, visit  # noqa: F401
 from city import City
 from desk import Desk
+from intruder import Browser
 from mulaid import jobs, refs
 from mulaid.agency import watch
 from mulaid.calendar import wall_clock
 from mulaid.refusal import Refusal
+from test_attacks import NASTY
 from test_console import Console, Seated, clean, console, seated  # noqa: F401
 
 HOUR = timedelta(hours=1)
@@ -161,6 +164,38 @@ def test_an_account_that_pays_for_many_within_an_hour(
         assert (some[0]["subject"], some[0]["facts"]["paid"]) == (str(family.people["Wang"].id), 40_00)
 
 
+def test_a_quota_for_another_province_is_the_givers_account_too(family: City) -> None:
+    for number, name in enumerate(("aunt", "uncle", "cousin", "nephew")):
+        family.enrols(name, region="430100", base="resident")
+        family.freezes("Wang", name, "100.00", KINDS[number])
+        assert family.pays(name, "40.00", at="P4")["acct_mulaid_pay"] == 40
+    [one] = watched(family)
+    assert (one["rule"], one["subject"], one["region"]) == ("drawn", str(family.people["Wang"].id), "420100")
+    assert one["facts"]["paid"] == 160_00
+
+
+KINDS = ("parent", "parent", "spouse", "child")
+
+
+def test_a_household_that_splits_its_purchases_is_told_by_its_head(city: City) -> None:
+    desk = Desk(city)
+    desk.hire("lin", "350100", "handler")
+    city.run(lambda tx: city.opens(tx, "P9", "福州药店", 2, "350100", "pharmacy"))
+    city.enrols("head", "5000.00", region="350100", household="h")
+    city.enrols("wife", region="350100", base="resident", household="h")
+    city.enrols("child", region="350100", base="resident", household="h")
+    pool = city.opens_household("head", "3000.00", wife="spouse", child="child")
+    for number in range(10):
+        assert city.buys(("wife", "child")[number % 2], [("MINE", "60.00")], "P9")["acct_mulaid_pay"] == 60
+        city.now += MINUTE
+    one = next(row for row in watched(city) if row["rule"] == "split_family")
+    assert (one["subject"], one["region"], one["facts"]["paid"]) == (str(pool), "350100", 600_00)
+    told, seen = desk.as_("lin", lambda tx: watch.read(tx, one["id"]))
+    assert told.who.endswith("*的家庭账户")
+    assert [each.family for each in seen] == [60_00] * 10
+    city.books_balance()
+
+
 # Two cities
 
 
@@ -197,6 +232,14 @@ def test_the_hand_that_shows_is_in_one_city_and_the_patients_may_be_in_others(fa
     family.buys("mother", [("MINE", "10.00")], at="P5", token=shown(family, "mother", "P5"))
     [one] = watched(family)
     assert (one["rule"], one["subject"]) == ("travel", str(family.people["Wang"].id))
+
+
+def test_an_order_of_the_mobile_centre_says_nothing_of_where_anybody_is(family: City) -> None:
+    family.pays("Wang", "10.00", at="H1")
+    family.run(lambda tx: tx.run("update settlement set infno = '6202'"))
+    family.now += MINUTE
+    family.buys("Wang", [("MINE", "10.00")], at="P5")
+    assert rules(family) == []
 
 
 # A pharmacy where family cards are paid in series
@@ -387,6 +430,28 @@ def test_the_evidence_can_be_taken_along_and_names_nobody(console: Console, seat
     assert "扣了谁的钱" in body.decode()
     other = console.desk.city.pays("Wang", "1.00")["setl_id"]
     assert console.ask(f"/console/signals/{split}/{other}", token)[0] == 404
+
+
+def test_nonsense_in_forms_and_addresses_is_never_a_failure_of_ours(console: Console, split: str) -> None:  # noqa: F811
+    before = signals(console.desk.city)
+    door = Browser(console.site.base, {"desk": console.seat("zhao")})
+    path = f"/console/signals/{split}"
+    for nasty in NASTY:
+        asked = quote(nasty.encode("utf-8", "surrogatepass")[:300], safe="")
+        for address in (f"{path}/{asked}", f"/console/signals/{asked}", f"/console/signals?rule={asked}&state={asked}"):
+            assert door.ask("GET", address).status in ((400, 404) if asked else (200, 404)), address
+        for typed in ({"looks": nasty, "verdict": "harmless", "words": "看"}, {"looks": "0", "verdict": nasty, "words": nasty}):
+            assert door.get(path).status == 200
+            came = door.post(path, key=f"{nasty!r:0>32}"[-32:], **typed)
+            assert came.status in (200, 400, 403, 404), (came.status, typed)
+            assert "<script>alert" not in came.text
+    assert signals(console.desk.city) == before
+    door.get(path)
+    words = '"><script>alert(1)</script>'
+    assert door.post(path, key="a" * 32, looks="0", verdict="harmless", words=words).status == 303
+    assert door.post(path, key="a" * 32, looks="0", verdict="harmless", words=words).status == 303, "the same form sent again"
+    assert "<script>alert" not in door.get(path).text
+    assert [row["looks"] for row in signals(console.desk.city) if row["verdict"]][-1] == 1
 
 
 def test_a_signal_is_for_its_region_and_not_for_the_family(console: Console, split: str) -> None:  # noqa: F811

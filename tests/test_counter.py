@@ -476,6 +476,38 @@ def test_numbers_count_all_that_waits(desk: Desk) -> None:
     assert len(desk.as_("qian", lambda tx: casework.queue(tx, matter="correction"))) == 4
 
 
+def test_a_clerk_sees_what_waits_and_what_was_decided(desk: Desk) -> None:
+    """Numbers from the tables: of one's own hands, of one's region, and of seven days by Shanghai's calendar."""
+    city = desk.city
+    for _ in range(4):
+        city.credits("Wang", "20.00")
+    credits = city.run(lambda tx: tx.all("select id from journal where cause = 'credit'"))
+    made = [opens(desk, "correction", "Wang", about=row["id"], detail={"parts": {"0": 1, "1": 1}}) for row in credits]
+    for case in made[:3]:
+        desk.takes("zhao", case)
+    desk.decides("zhao", made[0], "approved", "booked_wrongly")
+    city.run(lambda tx: tx.run("update desk_case set due_on = '2026-03-01' where id = %(id)s", id=made[3]))
+    city.run(lambda tx: tx.run("update desk_case set due_on = %(on)s where id = %(id)s", id=made[2], on=city.now.date()))
+    waits = lambda who: desk.as_(who, casework.mine_now)  # noqa: E731
+    assert waits("zhao") == casework.Mine(mine=2, to_check=0, unclaimed=2, late=1, due=1)
+    assert waits("qian") == casework.Mine(mine=0, to_check=1, unclaimed=2, late=1, due=1)
+    assert waits("sun").to_check == 0, "a handler who checks nothing has nothing to check"
+    assert waits("chen") == casework.Mine(0, 0, 0, 0, 0)
+    # Ten minutes before midnight in Shanghai is that day, whatever day it is in Greenwich.
+    first = city.now.date()
+    city.now = datetime(2026, 3, 3, 23, 50, tzinfo=SHANGHAI)
+    desk.decides("zhao", made[1], "refused", "papers_missing")
+    week = desk.as_("qian", casework.decided)
+    told = {one.day: (one.approved, one.refused) for one in week if one.approved or one.refused}
+    assert told == {first: (1, 0), date(2026, 3, 3): (0, 1)}
+    assert [one.day for one in week] == [date(2026, 3, 3) - timedelta(days=place) for place in range(6, -1, -1)]
+    assert not any(one.approved or one.refused for one in desk.as_("chen", casework.decided))
+    desk.as_("qian", lambda tx: casework.send_back(tx, made[1], desk.version(made[1]), "再看一遍"))
+    assert sum(one.refused for one in desk.as_("qian", casework.decided)) == 0, "a verdict that fell is none"
+    city.now += timedelta(days=7)
+    assert sum(one.approved for one in desk.as_("qian", casework.decided)) == 0
+
+
 # Consent
 
 

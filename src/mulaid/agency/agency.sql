@@ -184,6 +184,24 @@ from desk_case
 where ended_at is null and book between %(first)s and %(last)s and region like %(prefix)s || '%%' and state = any(%(states)s)
 group by matter, state
 
+-- my_numbers --
+-- What waits for one clerk in a region of responsibility, and what is late or due on the day, all of it counted.
+select count(*) filter (where state in ('taken', 'asked_for_papers') and taken_by = %(me)s)::int as mine,
+    count(*) filter (where state = 'decided' and decided_by <> %(me)s)::int as to_check,
+    count(*) filter (where state = 'open')::int as unclaimed,
+    count(*) filter (where coalesce(papers_due_on, due_on) < %(on)s)::int as late,
+    count(*) filter (where coalesce(papers_due_on, due_on) = %(on)s)::int as due
+from desk_case
+where ended_at is null and book between %(first)s and %(last)s and region like %(prefix)s || '%%' and state = any(%(states)s)
+
+-- decided_by_day --
+-- The verdicts of some days in a region of responsibility that stand, by day.
+select (decided_at at time zone 'Asia/Shanghai')::date as day, count(*) filter (where verdict = 'approved')::int as approved,
+    count(*) filter (where verdict = 'refused')::int as refused
+from desk_case
+where book between %(first)s and %(last)s and region like %(prefix)s || '%%' and decided_at >= %(since)s
+group by 1
+
 -- charges --
 -- A person's last settlements, newest first.
 select s.id, s.settled_at, s.total, s.refunds, s.refunded_by, i.name as place

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from mulaid import audit, refs
 from mulaid.agency import evidence, staff
 from mulaid.agency.matters import APPROVED, EFFECTS, REFUSED, STATES, Case, after_working_days, matter, moot, person_of
 from mulaid.agency.staff import CHECKER, HANDLER, SQL
-from mulaid.calendar import business_date
+from mulaid.calendar import SHANGHAI, business_date
 from mulaid.crypto import digest
 from mulaid.db import Actor, Row, Tx
 from mulaid.outside.messages import say
@@ -68,6 +68,26 @@ class Waiting:
     state: str
     many: int
     late: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """What waits for the acting clerk in the region: in hand, to check, for anybody to take; and what is late or due today."""
+
+    mine: int
+    to_check: int
+    unclaimed: int
+    late: int
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """How many verdicts of one day stand."""
+
+    day: date
+    approved: int
+    refused: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +326,23 @@ def numbers(tx: Tx) -> list[Waiting]:
     """How many cases wait in the acting clerk's region, by matter and state, all of them counted."""
     rows = tx.all(SQL.waiting_numbers, **_region(tx), states=list(WAITING), on=business_date(tx.at))
     return [Waiting(**row) for row in rows]
+
+
+def mine_now(tx: Tx) -> Mine:
+    """What waits for the acting clerk, counted; what a clerk may not check is not among it."""
+    row = tx.one(SQL.my_numbers, **_region(tx), states=list(WAITING), on=business_date(tx.at), me=tx.by.name)
+    assert row is not None, "a count is a row"
+    found = Mine(**row)
+    return found if CHECKER in staff.find(tx, tx.by.name).roles else replace(found, to_check=0)
+
+
+def decided(tx: Tx, days: int = 7) -> list[Decided]:
+    """The verdicts of the last days in the acting clerk's region, today last; a day without any is there with none."""
+    today = business_date(tx.at)
+    first = today - timedelta(days=days - 1)
+    rows = tx.all(SQL.decided_by_day, **_region(tx), since=datetime.combine(first, time(), SHANGHAI))
+    told = {row["day"]: Decided(**row) for row in rows}
+    return [told.get(day, Decided(day, 0, 0)) for day in (first + timedelta(days=place) for place in range(days))]
 
 
 def open_about(tx: Tx, person: PersonRef, region: str) -> list[Brief]:

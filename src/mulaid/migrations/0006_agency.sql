@@ -89,6 +89,8 @@ create table desk_case (
 create unique index desk_case_once on desk_case (book, matter, person, about) where ended_at is null;
 create index desk_case_waiting on desk_case (book, state, due_on) where ended_at is null;
 
+create index desk_case_decided on desk_case (book, decided_at) where decided_at is not null;
+
 -- What somebody applied for, in the applicant's own book; the case is in a book of the region that decides.
 create table desk_case_of (
     book      integer not null,

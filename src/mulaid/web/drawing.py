@@ -10,7 +10,7 @@ import csv
 import io
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 
 from django.core.files.base import ContentFile
@@ -24,7 +24,6 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
-from mulaid.money import Fen
 from mulaid.web.words import money
 
 NAMES = {"pool": "医保基金", "own": "自己的账户", "fam": "家人的账户", "cash": "现金"}
@@ -36,11 +35,23 @@ WIDTHS = (22 * mm, 52 * mm, 12 * mm, 20 * mm, 22 * mm, 22 * mm, 22 * mm, 18 * mm
 
 
 def columns(
-    labels: Sequence[str], data: Mapping[str, Sequence[Fen]], *, title: str, width: int = 342, height: int = 210, font: int = 11
+    labels: Sequence[str],
+    data: Mapping[str, Sequence[int]],
+    *,
+    title: str,
+    width: int = 342,
+    height: int = 210,
+    font: int = 11,
+    names: Mapping[str, str] = NAMES,
+    say: Callable[[int], str] = money,
+    unit: int = 100,
 ) -> SafeString:
-    """Stacked columns; `data`: look (a class of the style sheet) and the fen of each label. Parts below zero are not drawn."""
+    """Stacked columns; `data`: look (a class of the style sheet) and the fen of each label. Parts below zero are not drawn.
+
+    Other things than fen: `names` of the looks, `say` an amount in words, `unit` what one step of the axis counts.
+    """
     totals = [sum(max(0, row[place]) for row in data.values()) for place in range(len(labels))]
-    top = _round_up(max(totals, default=0) // 100)
+    top = _round_up(max(totals, default=0) // unit)
     left, base, ceiling = font * (8 + 6 * len(str(top))) // 10, height - font * 19 // 10, font * 11 // 10
     step = (width - left - 4) / max(1, len(labels))
     parts = [
@@ -49,13 +60,13 @@ def columns(
     ]
     for place, label in enumerate(labels):
         at = left + step * place
-        told = [f"{NAMES[look]} {money(row[place])}" for look, row in data.items() if row[place]]
-        tip = "\n".join((f"{label} 合计 {money(totals[place])}", *told))
+        told = [f"{names[look]} {say(row[place])}" for look, row in data.items() if row[place]]
+        tip = "\n".join((f"{label} 合计 {say(totals[place])}", *told))
         parts.append(f'<g class="col" data-tip="{escape(tip)}"><rect class="hit" x="{at:.1f}" y="{ceiling}"')
         parts.append(f' width="{step:.1f}" height="{base - ceiling}"/>')
         y = base * 1.0
         for look, row in data.items():
-            tall = max(0, row[place]) / 100 / top * (base - ceiling)
+            tall = max(0, row[place]) / unit / top * (base - ceiling)
             if tall > 0:
                 y -= tall
                 parts.append(f'<rect class="{look}" x="{at + step * 0.2:.1f}" y="{y:.1f}" width="{step * 0.6:.1f}"')

@@ -49,7 +49,7 @@ def page(request: HttpRequest) -> HttpResponse:
     year: Costs = told["year"]
     labels, data = _by_month(year, quarters=is_elder(request))
     title = f"{told['who'].whose}{told['number']} 年各{'季度' if is_elder(request) else '月'}费用"
-    size = {"height": 230, "font": 16} if is_elder(request) else {}
+    size: dict[str, Any] = {"height": 230, "font": 16} if is_elder(request) else {}
     told |= {
         "chart": drawing.columns(labels, data, title=title, **size) if year.whole.visits else "",
         "rows": [(label, *(data[look][place] for look in data)) for place, label in enumerate(labels)],

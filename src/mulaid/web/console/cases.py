@@ -12,6 +12,7 @@ from django import forms
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.safestring import SafeString
 
 from mulaid import refs
 from mulaid.agency import casework, counter, evidence, hearing
@@ -27,6 +28,7 @@ from mulaid.people.identity import KINDS, mask_name, mask_number
 from mulaid.refusal import Refusal
 from mulaid.web import providers
 from mulaid.web.console import door, told
+from mulaid.web.drawing import columns
 from mulaid.web.forms import Form, pick, text
 from mulaid.web.reading import Outcome, alone, database, named, now, reading, see_other
 
@@ -132,6 +134,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         raise Http404
     with reading(clerk.actor) as tx:
         briefs, numbers, today = casework.queue(tx, matter=chosen, most=MOST), casework.numbers(tx), business_date(tx.at)
+        now_mine, week = casework.mine_now(tx), casework.decided(tx)
     kept = {name: [one for one in briefs if _in(name, one, clerk, today)] for name in TABS}
     context = {
         "clerk": clerk,
@@ -142,12 +145,28 @@ def queue(request: HttpRequest) -> HttpResponse:
         "label": TABS[tab],
         "chosen": chosen,
         "matters": _by_matter(numbers),
+        "now": now_mine,
+        "week": week,
+        "as_of": now(),
+        "week_yes": sum(one.approved for one in week),
+        "week_no": sum(one.refused for one in week),
+        "drawn": _week(week),
         "many": sum(one.many for one in numbers),
         "late": sum(one.late for one in numbers),
         "unseen": len(briefs) == MOST,
         "most": MOST,
     }
     return render(request, "console/queue.html", context)
+
+
+def _week(days: Sequence[casework.Decided]) -> SafeString:
+    """The verdicts of the last days as columns, in two looks that are told apart by their names as well."""
+    data = {"own": [one.approved for one in days], "cash": [one.refused for one in days]}
+    yes, no = sum(data["own"]), sum(data["cash"])
+    labels = [f"{one.day.month}/{one.day.day}" for one in days]
+    title = f"最近七天的决定：通过 {yes} 件，不予通过 {no} 件"
+    names = {"own": VERDICTS[APPROVED], "cash": VERDICTS[REFUSED]}
+    return columns(labels, data, title=title, height=150, names=names, say=lambda many: f"{many} 件", unit=1)
 
 
 def _by_matter(numbers: Sequence[casework.Waiting]) -> list[tuple[str, str, int, int]]:

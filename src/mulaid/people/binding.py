@@ -566,7 +566,7 @@ def _invite(tx: Tx, request: UUID, binder: PersonRef, member: PersonRef) -> None
         tx,
         member.book,
         member.id,
-        f"{shown}申请绑定您的亲情账户，以便代您出示医保码。不认识此人或者不同意的，请在“谁能出示我的码”里拒绝。",
+        f"{shown}申请绑定您的亲情账户，以便代您出示医保码。不认识此人或者不同意的，请在“谁能看我”里拒绝。",
         request,
     )
 

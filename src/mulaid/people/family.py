@@ -497,7 +497,7 @@ def remind(tx: Tx, book: int, on: date, most: int = 100) -> int:
         if tx.run(SQL.reminded, book=book, id=row["id"]):
             shown = enrolment.person(tx, PersonRef(book, row["member"])).shown
             until = f"{row['consent_due']:%Y-%m-%d}"
-            mine = f"从 {until} 起，家人代您出示医保码要您本人重新同意，请在“谁能出示我的码”里办理。"
+            mine = f"从 {until} 起，家人代您出示医保码要您本人重新同意，请在“谁能看我”里办理。"
             theirs = f"从 {until} 起，为{shown}出示医保码要 TA 本人重新同意，请从那天起在 TA 的手机上或窗口办理。"
             outbox.tell(tx, book, row["member"], mine, row["id"])
             outbox.tell(tx, refs.book_of(row["binder"]), row["binder"], theirs, row["id"])

@@ -201,6 +201,7 @@ def page(request: HttpRequest) -> HttpResponse:
     mine = pack is not None and pack["authoriser_order"] == "user_rank"
     told: dict[str, Any] = {"me": me, "balance": balance, "given": given, "received": received}
     told |= {"may_order": mine and len(received) > 1, "house": house, "quotas": quotas}
+    told["may_pause"] = any(side.aid.status == "active" and not side.aid.paused for side in given)
     told["direct"] = _gives_directly(me, today)
     told["pool"] = pack is not None and pack["mutual_aid_mode"] == "pool" and me.base != "resident"
     return render(request, "citizen/aid.html", {**told, "key": new_key()})

@@ -34,7 +34,7 @@ from mulaid.web.reading import Outcome, act, alone, now, reading, see_other
 from mulaid.web.visitor import Visitor
 
 USUAL = "settle"
-INACTIVE = "credential.not_active"
+INACTIVE, FROZEN = "credential.not_active", "credential.frozen"
 AMPLE = 1_000_000_00
 """A bill nobody has: with it the law says everybody it would ask, and how much each could give."""
 
@@ -79,6 +79,7 @@ def _told(request: HttpRequest, who: str) -> dict[str, Any]:
     told: dict[str, Any] = {"people": people, "who": person, "order": order, "refusal": refusal}
     told |= {"purpose": purpose, "purposes": bonds.PURPOSES, "stopped": person.status != "normal"}
     told["inactive"] = refusal is not None and refusal.code == INACTIVE
+    told["frozen"] = refusal is not None and refusal.code == FROZEN and person.is_me
     if made:
         digits = made.digits
         told |= {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,7 +14,8 @@ from mulaid.calendar import business_date
 from mulaid.db import Row, Tx
 from mulaid.ledger import chart, statement
 from mulaid.money import Fen
-from mulaid.people import aid, household, standing, wallet
+from mulaid.people import aid, credential, household, standing, wallet
+from mulaid.people import family as bonds
 from mulaid.policy.channels import where
 from mulaid.policy.pack import library
 from mulaid.policy.parameters import HOLDINGS
@@ -23,7 +25,7 @@ from mulaid.refusal import Refusal
 from mulaid.settlement import pay
 from mulaid.web import whose
 from mulaid.web.citizen.relatives import SQL, Relative, family, one, oneself
-from mulaid.web.reading import reading
+from mulaid.web.reading import alone, reading
 from mulaid.web.visitor import Visitor
 from mulaid.web.words import region
 
@@ -50,13 +52,14 @@ def page(request: HttpRequest) -> HttpResponse:
     visitor: Visitor = request.visitor
     with reading(visitor.actor) as tx:
         people = family(tx, visitor)
-        latest = bills(tx, people, LATEST)
+        latest = bills(tx, [person for person in people if person.readable], LATEST)
         money = {
             "balance": statement.balances(tx, visitor.ref.book, visitor.ref.id).get(chart.OWN),
             "given": len(aid.given(tx, visitor.ref)),
             "received": len(aid.received(tx, visitor.ref)) + len(wallet.received(tx, visitor.ref)),
             "house": household.of(tx, visitor.ref),
         }
+        frozen = credential.way(tx, library(), visitor.ref, visitor.ref).frozen_at is not None
         benefits, today = standing.benefits_from(tx, visitor.ref), business_date(tx.at)
     # Who is not insured at all, or has stopped, is told so, not of a day that nobody knows.
     stopped = benefits["outpatient"] is None
@@ -64,28 +67,34 @@ def page(request: HttpRequest) -> HttpResponse:
     me, others = people[0], people[1:]
     first = others[0] if others else me
     told = {"me": me, "others": others, "first": first, "bills": latest, "later": later, "stopped": stopped}
+    told["frozen"] = frozen
     return render(request, "citizen/home.html", {**told, **money})
 
 
 def all_bills(request: HttpRequest) -> HttpResponse:
-    """The bills of one of the family."""
+    """The bills of one of the family. Whoever reads a relative's is written down, and does not without the relative's leave."""
     visitor: Visitor = request.visitor
     with reading(visitor.actor) as tx:
         people = family(tx, visitor)
         who = one(tx, visitor, request.GET.get("who", people[0].key))
         found = bills(tx, [who], LISTED)
-    return render(request, "citizen/bills.html", {"people": people, "who": who, "bills": found})
+    told = {"people": people, "who": who, "bills": found, "refusal": None}
+    try:
+        alone(lambda tx: bonds.read_costs(tx, who.ref, visitor.ref), by=visitor.actor)
+    except Refusal as refusal:
+        told |= {"bills": [], "refusal": refusal}
+    return render(request, "citizen/bills.html", told)
 
 
 def bill(request: HttpRequest, number: str) -> HttpResponse:
-    """One bill: whose money paid it and why. Not found for anybody but the patient and who may show the patient's code."""
+    """One bill: whose money paid it and why. Not found for anybody but the patient and whom the patient lets read."""
     visitor: Visitor = request.visitor
     with reading(visitor.actor) as tx:
         try:
             row = pay.find(tx, refs.parse(refs.SETTLEMENT, number))
         except Refusal:
             raise Http404 from None
-        if row["person"] not in {person.ref.id for person in family(tx, visitor)}:
+        if row["person"] not in _read(tx, visitor):
             raise Http404
         told = whose.tell(tx, number)
     return render(request, "citizen/bill.html", {"told": told, "told_at": "bill"})
@@ -96,9 +105,14 @@ def news(request: HttpRequest) -> HttpResponse:
     visitor: Visitor = request.visitor
     with reading(visitor.actor) as tx:
         rows = tx.all(SQL.news, book=visitor.ref.book, person=visitor.ref.id, most=NEWS)
-        mine = {person.ref.id for person in family(tx, visitor)}
+        mine = _read(tx, visitor)
         told = [{**row, "number": _about(tx, row, mine)} for row in rows]
     return render(request, "citizen/news.html", {"news": told})
+
+
+def _read(tx: Tx, visitor: Visitor) -> set[UUID]:
+    """Whose bills the visitor may open."""
+    return {person.ref.id for person in family(tx, visitor) if person.readable}
 
 
 def _about(tx: Tx, row: Row, mine: set[Any]) -> str:

@@ -47,6 +47,11 @@ class Relative:
         return self.key == ME
 
     @property
+    def readable(self) -> bool:
+        """Whether the visitor may see what this person's care cost."""
+        return self.bond is None or (self.bond.may_read and not self.bond.halted)
+
+    @property
     def whose(self) -> str:
         """`我的` or `爸爸的`."""
         return f"{self.called}的"

@@ -899,3 +899,58 @@ def test_a_quota_for_another_province_is_changed_ended_and_set_aside_again(town:
     assert one.post("/wallet", do="freeze", who=who[1], amount="300").status_code == 303
     assert [row[::2] for row in standing()] == [(700_00, "released"), (300_00, "active")]
     assert town.sql("select sum(frozen) from purse") == [(300_00,)]
+
+
+def test_who_may_not_read_the_costs_reads_no_bill(town: Town) -> None:
+    """The list, the bill itself and the latest at home ask for the same leave as the year's costs; each look is told."""
+    wang, father, till = Citizen(town, WANG), Citizen(town, "王建国"), Till(town)
+    till.scan(code_of(wang, "爸爸"))
+    till.buy(XC08=1)
+    key = re.search(r'href="/code/([^"]+)"><span[^>]*>爸</span>', wang.get("/home").text)
+    assert key
+    bill = wang.links(f"/bills?who={key[1]}", '/bills/S[^"]+')[0]
+    assert wang.get(bill).status_code == 200
+    page = father.get("/me/watchers").text
+    assert "看了费用" in page
+    bond = re.search('name="bond" value="([^"]+)"', page)
+    assert bond
+    assert father.post("/me/watchers", page, bond=bond[1], do="forbid").status_code == 303
+    refused = wang.get(f"/bills?who={key[1]}").text
+    assert "没有允许您查看费用" in refused
+    assert "/bills/S" not in refused
+    assert wang.get(bill).status_code == 404
+    assert bill not in wang.get("/home").text
+    assert bill not in wang.get("/news").text
+    assert father.get(bill).status_code == 200
+    assert father.post("/me/watchers", bond=bond[1], do="allow").status_code == 303
+    assert wang.get(bill).status_code == 200
+
+
+def test_a_list_says_who_paid_each_bill_and_who_got_it_back(town: Town) -> None:
+    liu, till = Citizen(town, "刘桂兰"), Till(town)
+    till.scan(code_of(liu, "我"))
+    till.buy(XC08=1)
+    row = liu.get("/bills?who=me").text.split('class="am"')[1]
+    paid = re.search("<small>([^<]*付[^<]*) ›</small>", row)
+    assert paid
+    amounts = town.sql("select pool, account, aid + household + wallet, cash from settlement order by id desc limit 1")[0]
+    names = ("医保", "自己的账户", "家人帮付", "现金")
+    assert [name in paid[1] for name in names] == [bool(fen) for fen in amounts] or "家人帮付" in paid[1]
+    till.refund()
+    assert re.search("<small>退回[^<]+ ›</small>", liu.get("/bills?who=me").text)
+
+
+def test_home_tells_what_keeps_a_person_from_paying(town: Town) -> None:
+    """Somebody out of insurance, somebody whose code is frozen, a household's pool, and a quota from another province."""
+    assert "没有正常参保" in Citizen(town, "张伟").get("/home").text
+    one = Citizen(town, "孔令芳")
+    assert "冻结着" not in one.get("/home").text
+    assert one.post("/me/freeze", do="freeze").status_code == 303
+    assert "冻结着" in one.get("/home").text
+    assert 'href="/me/freeze">去恢复' in one.get("/code/me").text
+    assert one.post("/me/freeze", do="thaw").status_code == 303
+    assert "3 人能用" in Citizen(town, "林国平").get("/home").text
+    grandmother = Citizen(town, "陈玉珍")
+    assert "1 位家人在帮我付" in grandmother.get("/home").text
+    assert "给的跨省额度" in grandmother.get("/aid").text
+    assert "没有职工医保个人账户" in grandmother.get("/premiums").text

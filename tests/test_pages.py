@@ -186,6 +186,13 @@ def test_a_code_renews_itself_and_an_old_one_is_hidden(town: Town, visit: Any) -
     assert page.locator(".order li").count() >= 2
 
 
+def test_a_code_can_be_scanned_in_forced_colours(town: Town, visit: Any) -> None:
+    """A dark theme of the system's makes backgrounds black; the code's lines stay black, so its ground has to stay white."""
+    page = enter(visit(town, "", forced_colors="active", color_scheme="dark"))
+    page.goto("/code/me")
+    assert page.locator(".qrbox").evaluate("box => getComputedStyle(box).backgroundColor") == "rgb(255, 255, 255)"
+
+
 def test_the_back_button_after_leaving_shows_nobodys_page(town: Town, visit: Any) -> None:
     page = enter(visit(town, ""), "孟凡军")
     page.goto("/aid")

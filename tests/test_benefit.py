@@ -14,7 +14,7 @@ from mulaid.policy.facts import SELF, Facts, Giver, Patient, Portion, Wallet, Ye
 from mulaid.policy.pack import Pack, Value, library, seal
 from mulaid.policy.parameters import PARAMETERS
 from mulaid.policy.split import Decision, added, decide
-from mulaid.settlement.whose import amounts, payers
+from mulaid.settlement.whose import payers
 
 ON = date(2026, 3, 10)
 HOME = "420100"
@@ -254,7 +254,7 @@ def test_what_is_in_ones_own_wallet_is_ones_own() -> None:
     assert [(wallet.grant, fen) for wallet, fen in decision.wallets] == [("own", 3_000), ("w1", 6_000)]
     told = sentences(made(), decision)
     assert "扣就医人自己医保钱包里的 30.00 元" in told
-    assert [(payer.kind, payer.fen) for payer in payers(amounts(decision), decision.steps)] == [
+    assert [(payer.kind, payer.fen) for payer in payers(decision.parts, decision.steps)] == [
         ("own", 3_000), ("family", 6_000), ("cash", 1_000),
     ]  # fmt: skip
     suspended = decide(made(), bill(0, personal=10_000, status="suspended", wallets=(quota, mine)))

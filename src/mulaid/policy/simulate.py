@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from mulaid.money import Fen, yuan
 from mulaid.policy.facts import Facts, read
 from mulaid.policy.pack import Library
-from mulaid.policy.split import Decision, decide, packs_for
+from mulaid.policy.split import decide, packs_for
 from mulaid.refusal import Refusal
 
-PAYERS = ("pool", "supplement", "serious", "current_year", "account", "aid", "household", "wallets", "cash")
+PAYERS = ("pool", "supplement", "serious", "current_year", "account", "household", "aid", "wallet", "cash")
 STEP = 10_000
 
 
@@ -51,21 +51,6 @@ class Sums:
         }
 
 
-def parts(decision: Decision) -> dict[str, Fen]:
-    """A decision by payer."""
-    return {
-        "pool": decision.pool,
-        "supplement": decision.supplement,
-        "serious": decision.serious,
-        "current_year": decision.current_year,
-        "account": decision.account,
-        "aid": decision.aid_total,
-        "household": decision.household,
-        "wallets": decision.wallet_total,
-        "cash": decision.cash,
-    }
-
-
 def simulate(
     bills: Iterable[tuple[str, Facts]], now: Library, changed: Library, progress: Callable[[int], None] = lambda bills: None
 ) -> Sums:
@@ -84,7 +69,7 @@ def simulate(
             sums.not_known += 1
             continue
         sums.bills += 1
-        one, other = parts(before), parts(after)
+        one, other = before.parts, after.parts
         sums.before.update(one)
         sums.after.update(other)
         if one != other:

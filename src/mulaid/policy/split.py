@@ -48,6 +48,21 @@ class Decision:
     begun: bool = False
 
     @property
+    def parts(self) -> dict[str, Fen]:
+        """Who pays how much, by the names of a settlement's columns; together the total."""
+        return {
+            "pool": self.pool,
+            "supplement": self.supplement,
+            "serious": self.serious,
+            "current_year": self.current_year,
+            "account": self.account,
+            "household": self.household,
+            "aid": self.aid_total,
+            "wallet": self.wallet_total,
+            "cash": self.cash,
+        }
+
+    @property
     def funds(self) -> Fen:
         """Everything that insurance funds pay."""
         return self.pool + self.supplement + self.serious
@@ -313,15 +328,7 @@ def replay(packs: Mapping[str, Pack], facts: Facts, amounts: Mapping[str, Fen]) 
     decision = decide(packs, facts)
     again = {
         "total": decision.total,
-        "pool": decision.pool,
-        "supplement": decision.supplement,
-        "current_year": decision.current_year,
-        "account": decision.account,
-        "aid": decision.aid_total,
-        "household": decision.household,
-        "wallet": decision.wallet_total,
-        "serious": decision.serious,
-        "cash": decision.cash,
+        **decision.parts,
         "deductible": decision.deductible,
         "counted": decision.in_policy_counted,
         "self_paid": decision.burden,

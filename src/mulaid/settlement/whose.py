@@ -98,7 +98,7 @@ def told(settled: pay.Settled) -> Told:
     lines = tuple(explain(settled.packs, decision.steps))
     return Told(
         total=decision.total,
-        payers=tuple(payers(amounts(decision), decision.steps)),
+        payers=tuple(payers(decision.parts, decision.steps)),
         lines=lines,
         cautions=tuple(dict.fromkeys(cautions(lines))),
         facts=settled.facts,
@@ -106,22 +106,10 @@ def told(settled: pay.Settled) -> Told:
     )
 
 
-def amounts(decision: Decision) -> dict[str, Fen]:
-    """A decision's parts by the names of a settlement's columns."""
-    return {
-        "pool": decision.pool,
-        "supplement": decision.supplement,
-        "serious": decision.serious,
-        "current_year": decision.current_year,
-        "account": decision.account,
-        "cash": decision.cash,
-    }
-
-
 def payers(amounts: Mapping[str, Fen], steps: Sequence[Step]) -> list[Payer]:
     """Who pays how much, in the order of payment: funds, own money, each relative, cash; only cash is told when it is nothing.
 
-    `amounts` is a settlement's row, a refund's too (its signs do not matter), or `amounts` of a decision.
+    `amounts` is a settlement's row, a refund's too (its signs do not matter), or a decision's `parts`.
     """
     found = [Payer(FUND, name, abs(amounts[part])) for part, name in FUND_PARTS]
     found += [Payer(OWN, name, abs(amounts[part])) for part, name in OWN_PARTS]

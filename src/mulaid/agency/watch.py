@@ -246,10 +246,12 @@ def _seen(row: Row) -> Iterator[Sighting]:
     """What a settlement shows of its patient, of relatives, of a pharmacy."""
     presenter, there = row["presenter"] or row["person"], row["infno"] != AFAR
     paid: defaultdict[UUID, Fen] = defaultdict(int)
-    for _, payer, fen in row["payers"] or ():
+    for payer, fen, _ in row["payers"] or ():
         paid[UUID(payer)] += fen
     paid.pop(row["person"], None)
     relatives = {*paid, presenter} - {row["person"]}
+    # A pool is everybody's own in its household: where regions pool, most purchases draw on one.
+    family = presenter != row["person"] or any(not pool for *_, pool in row["payers"] or ())
 
     def one(role: str, subject: object, *, hand: bool = False, fen: Fen = 0, supply: Mapping[str, int] | None = None) -> Sighting:
         same = {name: row[name] for name in ("at", "institution", "region", "pharmacy", "person", "total")}
@@ -258,7 +260,7 @@ def _seen(row: Row) -> Iterator[Sighting]:
             settlement=row["id"],
             subject=str(subject),
             hand=hand,
-            family=bool(relatives),
+            family=family,
             paid=fen,
             supply=supply,
             **same,

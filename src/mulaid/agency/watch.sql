@@ -34,14 +34,14 @@ where w.book = %(book)s and w.what = m.what and w.after < m.after
 -- The next settlements of a book outside of hospital stays, oldest first: where, who showed the code, whose accounts paid, and days of
 -- medicine as the lines say them. A pool pays in the name of its household.
 select s.id, s.person, s.presenter, s.institution, s.settled_at as at, s.total, s.infno, i.region, i.book as shop, i.kind = 2 as pharmacy,
-       case when s.aid + s.wallet + s.household > 0 then (select json_agg(json_build_array(g.book, g.payer, g.fen)) from (
-           select a.giver_book as book, a.giver as payer, (step ->> 1)::bigint as fen from json_array_elements(s.steps) as step
+       case when s.aid + s.wallet + s.household > 0 then (select json_agg(json_build_array(g.payer, g.fen, g.pool)) from (
+           select a.giver as payer, (step ->> 1)::bigint as fen, false as pool from json_array_elements(s.steps) as step
              join aid a on a.book = s.book and a.id = (step -> 4 ->> 'aid')::uuid where step ->> 0 = 'aid' and (step ->> 1)::bigint > 0
            union all
-           select w.giver_book, w.giver, d.fen from wallet_draw d join wallet_grant w on w.book = d.book and w.id = d.wallet
+           select w.giver, d.fen, false from wallet_draw d join wallet_grant w on w.book = d.book and w.id = d.wallet
              where s.wallet > 0 and d.book = s.book and d.settlement = s.id
            union all
-           select m.household_book, m.household, s.household from household_member m
+           select m.household, s.household, true from household_member m
              where s.household > 0 and m.book = s.book and m.person = s.person and m.joined_on <= s.business_date
                and (m.left_on is null or m.left_on >= s.business_date)) g) end as payers,
        (select json_agg(json_build_array(f.item, f.detail ->> 'prd_days')) from fee_line f

@@ -158,7 +158,7 @@ create table paper_link (
 
 -- What the rules of mulaid.agency.watch look at: one row a settlement and whom it concerns, in that subject's own book, taken out as soon
 -- as every rule has looked. role: patient (subject a person), relative (who showed the code or whose account paid; a person or a
--- household), pharmacy (subject its code). hand: the subject was there, with phone or card; family: another's code or another's account;
+-- household), pharmacy (subject its code). hand: the subject was there, with phone or card; family: another's code or account, pools apart;
 -- paid: from the subject's account; supply: days of medicine by item in hundredths, where the lines said so.
 create table sighting (
     book        integer     not null,

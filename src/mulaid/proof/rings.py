@@ -195,8 +195,8 @@ def _travel(rings: Rings, where: str, minutes: int) -> Came:
 
 
 def series(rings: Rings) -> Came:
-    """A pharmacy swipes six families' cards one after the other."""
-    return _series(rings, 6, 0)
+    """A pharmacy swipes eight families' cards one after the other."""
+    return _series(rings, 8, 0)
 
 
 def _series(rings: Rings, families: int, customers: int) -> Came:
@@ -249,8 +249,8 @@ def a_commuter(rings: Rings) -> Came:
 
 
 def a_busy_pharmacy(rings: Rings) -> Came:
-    """Six families and as many customers in the same half hour."""
-    return _series(rings, 6, 6)
+    """Eight families and as many customers in the same half hour."""
+    return _series(rings, 8, 8)
 
 
 def a_long_prescription(rings: Rings) -> Came:

@@ -731,3 +731,30 @@ def test_lines_that_die_in_the_middle_of_a_message_keep_nobody_waiting(served: S
         for line in dead:
             line.close()
     assert contents(served.db.url) == before
+
+
+def test_a_stay_is_not_settled_or_withdrawn_with_the_transactions_of_outpatients(served: Served) -> None:
+    """One mdtrt_id is like another to a program: 2207 would pay a stay before its end, 2202 would take it away with its bill."""
+    served.enrols("lying", "900.00")
+    shown, who = by_card(served.numbers["lying"]), served.people["lying"].number
+    begun = f"{served.now:%Y-%m-%d %H:%M:%S}"
+    lying = {"psn_no": who, "ipt_no": "Z1", "med_type": "21", "begntime": begun, **shown}
+    ids = {"psn_no": who, "mdtrt_id": done(served, envelope("2401", {"mdtrtinfo": lying}))["result"]["mdtrt_id"]}
+    line = {**ids, "feedetl_sn": "1", "med_list_codg": "MINE", "det_item_fee_sumamt": 30, "cnt": 1, "pric": 30}
+    done(served, envelope("2301", {"feedetail": [line]}))
+    before = contents(served.db.url)
+    bill = {**ids, **shown, "medfee_sumamt": 30, "acct_used_flag": "1"}
+    for infno, asked in (
+        ("2202", {"data": {**ids, "ipt_otp_no": "Z1"}}),
+        ("2203", {"mdtrtinfo": {**ids, "med_type": "11"}}),
+        ("2204", {"feedetail": [{**line, "feedetl_sn": "2", "chrg_bchno": "1"}]}),
+        ("2205", {"data": {**ids, "chrg_bchno": "0000"}}),
+        ("2206", {"data": bill}),
+        ("2206", {"data": {**bill, "chrg_bchno": "1"}}),
+        ("2207", {"data": bill}),
+        ("2207", {"data": {**bill, "chrg_bchno": "1"}}),
+    ):
+        assert "visit.is_stay" in told(served, envelope(infno, asked))["err_msg"], infno
+    assert contents(served.db.url) == before
+    done(served, envelope("2402", {"dscginfo": {**ids, "endtime": begun}}))
+    assert done(served, envelope("2304", {"data": bill}))["setlinfo"]["acct_pay"] == Decimal("30.00")

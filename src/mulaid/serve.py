@@ -38,9 +38,10 @@ GRANIAN = (
     "--log-level",
     "warning",
     "--no-ws",
+    # Without it, a line that died in the middle of a message is waited for.
     "--workers-kill-timeout",
     "10",
-)  # without it, a line that died in the middle of a message is waited for
+)
 
 
 class ServeTrouble(Exception):
@@ -130,6 +131,9 @@ def gateway_command(port: int, workers: int) -> list[str]:
         "error",
         "--blocking-threads",
         "32",
+        # Programs keep a connection for up to a hundred seconds (.NET); one that closes under their hands loses a message.
+        "--http1-header-read-timeout",
+        "120000",
         "--factory",
         "--workers",
         str(workers),

@@ -176,6 +176,14 @@ def find_visit(tx: Tx, visit: UUID, institution: str, person: UUID, *, lock: boo
     return checked(tx.one(statement, book=refs.book_of(visit), id=visit), institution, person)
 
 
+def find_outpatient(tx: Tx, visit: UUID, institution: str, person: UUID, *, lock: bool = False) -> Row:
+    """`find_visit` for what a stay in hospital has transactions of its own for, with other checks; refuses a stay."""
+    row = find_visit(tx, visit, institution, person, lock=lock)
+    if row["use"] == "inpatient":
+        raise Refusal("visit.is_stay")
+    return row
+
+
 def discharge(tx: Tx, visit: UUID, institution: str, person: UUID, on: date | None) -> None:
     """End a stay in hospital on a day, or with None take the end back. The stay's bill belongs to the day it ended.
 
@@ -206,7 +214,7 @@ def report_visit(
     tx: Tx, visit: UUID, institution: str, person: UUID, info: dict[str, Any], med_type: str, disease: str = ""
 ) -> None:
     """Keep what the institution says about the visit: condition, diagnoses, the chronic or special disease it is for."""
-    row = find_visit(tx, visit, institution, person)
+    row = find_outpatient(tx, visit, institution, person)
     kept = {"med_type": med_type or row["med_type"], "disease": disease or row["disease"]}
     tx.run(SQL.set_visit_info, book=row["book"], id=visit, info=Json(info), **kept)
 
@@ -215,7 +223,7 @@ def upload_lines(
     tx: Tx, library: Library, visit: UUID, institution: str, person: PersonRef, lines: Sequence[Line]
 ) -> list[SplitLine]:
     """Add lines to a visit's bill, each split. Refuses a settled batch, a serial that is there already, and a wrong line sum."""
-    row = find_visit(tx, visit, institution, person.id, lock=True)
+    row = find_outpatient(tx, visit, institution, person.id, lock=True)
     for batch in {line.batch for line in lines}:
         if tx.one(SQL.live_settlement, book=row["book"], visit=visit, batch=batch):
             raise Refusal("visit.lines_settled", batch=batch)
@@ -258,7 +266,7 @@ def remove_lines(tx: Tx, visit: UUID, institution: str, person: UUID, batch: str
 
     Refuses a settled batch.
     """
-    row = find_visit(tx, visit, institution, person, lock=True)
+    row = find_outpatient(tx, visit, institution, person, lock=True)
     one = None if batch == EVERY_BATCH else batch
     if one is not None and tx.one(SQL.live_settlement, book=row["book"], visit=visit, batch=one):
         raise Refusal("visit.lines_settled", batch=batch)

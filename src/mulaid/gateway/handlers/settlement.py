@@ -119,6 +119,8 @@ def _declared(data: Mapping[str, Any]) -> dict[str, Fen]:
 def _present(call: Call, settled: pay.Settled, *, final: bool) -> str:
     """The answer, after a last look whether credential and area of the message are those of the person."""
     node = "druginfo" if settled.bill.lines else "data"
+    if settled.facts.use == "inpatient" and settled.bill.use != "inpatient":
+        raise Refusal("visit.is_stay")
     number = certificate(call.input[node])[1]
     body = answers.settlement(settled, call.profile, call.at, final=final)
     if number and number.upper() != body["setlinfo"]["certno"]:

@@ -59,7 +59,9 @@ def cancel_registration(call: Call) -> str:
     data = call.input["data"]
 
     def work(tx: Tx) -> None:
-        visit.cancel_visit(tx, refs.parse(refs.VISIT, data["mdtrt_id"]), call.institution.code, person_of(data).id)
+        ref, person = refs.parse(refs.VISIT, data["mdtrt_id"]), person_of(data).id
+        visit.find_outpatient(tx, ref, call.institution.code, person, lock=True)
+        visit.cancel_visit(tx, ref, call.institution.code, person)
 
     return call.command(work)
 

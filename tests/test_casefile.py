@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from mulaid.cli import main
+from mulaid.policy import casefile
 from mulaid.policy.casefile import read_cases, read_file
-from mulaid.policy.cases import CaseTrouble
+from mulaid.policy.cases import SUMS, CaseTrouble, run
+from mulaid.policy.pack import library
 
 GOOD = """[[case]]
 id = "X1"
@@ -164,3 +167,25 @@ def test_packs_of_ones_own_go_with_the_law_alone(tmp_path: Path, capsys: pytest.
     file.write_text(GOOD, "utf-8")
     assert main(["cases", "run", str(file), "--through", "gateway", "--packs", str(tmp_path)]) == 2
     assert "--packs goes with the law alone" in capsys.readouterr().out
+
+
+def test_the_document_names_every_key_and_no_other() -> None:
+    text = (Path(__file__).parent.parent / "docs/packs.md").read_text("utf-8").partition("## 6. ")[2]
+    (shown,) = tomllib.loads(text.partition("```toml\n")[2].partition("```")[0])["case"]
+    (giver,), (wallet,), (visit,) = (shown[key] for key in ("giver", "wallet", "visit"))
+    assert set(shown) == set(casefile.CASE)
+    assert set(shown["patient"]) == set(casefile.PATIENT)
+    assert set(shown["patient"]["spent"]) == set(casefile.SPENT) - set(SUMS)
+    assert all(name in text for name in SUMS)
+    assert set(giver) == set(casefile.GIVER)
+    assert set(wallet) == set(casefile.WALLET)
+    assert set(visit) == set(casefile.VISIT)
+    expected = {*casefile.AMOUNTS, *casefile.GIVERS_NAMED, *casefile.WALLETS_NAMED, "refused"}
+    assert set(visit["expect"]) == expected
+
+
+def test_what_is_left_is_looked_at_where_it_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(GOOD.replace("own = 100", "own_left = 0\naid_left = { A = 1 }"), "utf-8")
+    (case,) = read_cases(file)
+    assert run(case, library()) == [["aid_left: expected {A 1.00}, got {A 0.00}"]]

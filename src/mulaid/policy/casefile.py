@@ -22,8 +22,11 @@ from mulaid.refusal import Refusal, catalogue
 CARE = ("outpatient", "pharmacy", "inpatient")
 STATUSES = ("normal", "suspended", "lapsed_waiting", "ended", "moved")
 GROUPS = ("publicly_funded", "province_level", "chronic_patient")
-NAMED = ("aid", "wallets")
-AMOUNTS = ("fund", "current_year", "own", "aid_total", "cash", "person", "deductible", "household", "serious")
+GIVERS_NAMED, WALLETS_NAMED = ("aid", "aid_left"), ("wallets", "wallets_left")
+AMOUNTS = (
+    "fund", "current_year", "own", "aid_total", "cash", "person", "deductible", "household", "serious", "own_left",
+    "household_left",
+)  # fmt: skip
 CASE = ("id", "title", "region", "on", "patient", "giver", "wallet", "visit", "note")
 PATIENT = (
     "name", "scheme", "class", "born", "retired_on", "family_doctor", "status", "account", "current_year", "spent", "frozen",
@@ -435,7 +438,7 @@ def _expect(at: _Place, visit: Mapping[str, Any], givers: Sequence[str], wallets
         at.fault("expect is missing or empty, and what expects nothing cannot fail: write expect = { fund = 840, cash = 160 }")
         return {}
     at = at.at("expect")
-    row = at.table(visit["expect"], "expect", (*AMOUNTS, *NAMED, "refused"))
+    row = at.table(visit["expect"], "expect", (*AMOUNTS, *GIVERS_NAMED, *WALLETS_NAMED, "refused"))
     if "refused" in row:
         if len(row) > 1:
             at.fault("refused stands alone: what is refused comes to nothing else")
@@ -443,7 +446,7 @@ def _expect(at: _Place, visit: Mapping[str, Any], givers: Sequence[str], wallets
             at.fault(f"refused = {_plain(row['refused'])} is no code of docs/refusals.md, such as policy.not_known")
         return {"refused": str(row["refused"])}
     found: dict[str, Any] = {key: at.fen(row, key) for key in row if key in AMOUNTS}
-    for key, names in (("aid", givers), ("wallets", wallets)):
+    for key, names in ((key, names) for keys, names in ((GIVERS_NAMED, givers), (WALLETS_NAMED, wallets)) for key in keys):
         if key not in row:
             continue
         if not isinstance(row[key], dict):

@@ -22,6 +22,7 @@ SUMS = ("admissions", "inpatient_in_policy", "inpatient_fund", "disease_deductib
 GROSS = ("quota_left", "month_left", "year_left", "day_left")
 NEW_YEAR: Mapping[str, Any] = {"year": Year(), **dict.fromkeys(SUMS, 0)}
 DEDUCTIBLE = "deductible"
+LEFT_BY_NAME = ("aid_left", "wallets_left")
 
 
 class CaseTrouble(Exception):
@@ -88,11 +89,11 @@ class Outcome:
     household: Fen = 0
     wallets: dict[str, Fen] = field(default_factory=dict)
     serious: Fen = 0
-    trace: list[str] = field(default_factory=list)
+    left: dict[str, Any] = field(default_factory=dict)
 
     @staticmethod
-    def of(decision: Decision) -> Outcome:
-        """The outcome of a decision of the law."""
+    def of(decision: Decision, after: Facts) -> Outcome:
+        """The outcome of a decision of the law, and what it left behind."""
         return Outcome(
             fund=decision.funds,
             current_year=decision.current_year,
@@ -104,6 +105,12 @@ class Outcome:
             household=decision.household,
             wallets={wallet.shown: fen for wallet, fen in decision.wallets},
             serious=decision.serious,
+            left={
+                "own_left": after.account,
+                "household_left": after.household,
+                "aid_left": {giver.shown: giver.account for giver in after.givers},
+                "wallets_left": {wallet.shown: wallet.left for wallet in after.wallets},
+            },
         )
 
     def differences(self, expect: Mapping[str, Any]) -> list[str]:
@@ -122,10 +129,13 @@ class Outcome:
             "household": self.household,
             "wallets": self.wallets,
             "serious": self.serious,
+            **self.left,
         }
         wrong = []
         for key, wanted in expect.items():
-            if isinstance(wanted, dict):
+            if key in LEFT_BY_NAME:
+                found[key] = {name: found[key].get(name, 0) for name in wanted}
+            elif isinstance(wanted, dict):
                 wanted = {name: fen for name, fen in wanted.items() if fen}
             if found[key] != wanted:
                 wrong.append(f"{key}: expected {_shown(wanted)}, got {_shown(found[key])}")
@@ -274,11 +284,11 @@ def run(case: Case, library: Library) -> list[list[str]]:
         except Refusal as refusal:
             results.append(refused(refusal.code, refusal.sentence, visit.expect))
             continue
-        wrong = Outcome.of(decision).differences(visit.expect)
+        known = _after(known, decision)
+        wrong = Outcome.of(decision, known).differences(visit.expect)
         results.append(wrong + [f"{names[made]} could not be bound: {missing[made]}" for made in missing if wrong])
         if decision.deductible and decision.benefit == OUTPATIENT:
             deducted.add(here)
-        known = _after(known, decision)
     return results
 
 

@@ -326,7 +326,8 @@ ORDER_KEYS: Mapping[str, Key] = {
     "binding_time_asc": lambda g, _: (g.bound, g.aid),
     "binding_time_desc": lambda g, _: (g.bound, g.aid),
     "local_then_binding": lambda g, region: (g.region != region, g.bound, g.aid),
-    "balance_desc_name": lambda g, _: (-g.account - g.current_year, g.shown, g.bound, g.aid),
+    # Of equal balances the name decides as people here sort names, by sound: the order of the national character set.
+    "balance_desc_name": lambda g, _: (-g.account - g.current_year, g.shown.encode("gb18030", "replace"), g.bound, g.aid),
     "user_rank": lambda g, _: (g.rank if g.rank is not None else 10**6, g.bound, g.aid),
     "payer_choice": lambda g, _: (not g.chosen, g.bound, g.aid),
 }

@@ -107,7 +107,7 @@ def run_on(url: str, keys: Keys, cases: Sequence[Case], say: Say, *, embedded: b
 def _skipped(case: Case) -> str:
     """Why a case cannot be lived through; empty when it can."""
     givers = [entry.giver for entry in case.givers]
-    if case.before.reward:
+    if case.before.reward and library().in_force(case.patient.region, case.on)["serious_illness_cap"]:
         return REWARD
     if any(giver.day_left is not None for giver in givers):
         return DAILY
@@ -249,11 +249,13 @@ class _Town:
             if not quota.left:
                 self.use_up(case, people, quota)
         self.run(lambda tx: self.furnish(tx, case, people))
-        self.now = max(self.now, _at(case.on - timedelta(days=1)))
+        self.now = max(self.now, _at(case.on) - timedelta(hours=1))
         self.run(lambda tx: self.tie_up(tx, case, people))
         for quota in sorted(granted, key=lambda one: one.bound):
             if quota.left:
                 self.freeze_for(case, people, quota, quota.left)
+        if case.patient.status != "normal":
+            self.run(lambda tx: self.turn(tx, case, people))
         for place, visit in enumerate(case.visits, 1):
             self.now = max(self.now, _at(visit.on)) + timedelta(minutes=5 * place)
             try:
@@ -272,8 +274,8 @@ class _Town:
         """The patient, insured, with the sums of the year and no money yet."""
         given = case.patient
         scheme = enrolment.EMPLOYEES if given.employee else enrolment.RESIDENTS
-        # Who joins a household account must be in normal status then; what comes afterwards comes in `tie_up`.
-        status = "normal" if case.before.household else given.status
+        # Who joins a household account or is given a quota must be in normal status then; what comes afterwards is for `turn`.
+        status = "normal" if case.before.household or case.before.wallets else given.status
         insured = Enrolment(
             scheme, given.region, given.base, status, retired_on=given.retired_on, family_doctor=given.family_doctor
         )
@@ -316,7 +318,7 @@ class _Town:
 
     def tie_up(self, tx: Tx, case: Case, people: _People) -> None:
         """What is in a household account, and what is frozen for others already."""
-        before, given = case.before, case.patient
+        before = case.before
         if before.household:
             with self.may_fail(tx, people, before.household_head):
                 self.fund_pool(tx, case, people)
@@ -326,9 +328,12 @@ class _Town:
                 # What a quota for somebody else has frozen, on days too on which quotas were no way to do so yet.
                 frozen = tx.run(wallet.SQL.freeze, book=owner.book, holder=owner.id, fen=fen, keep=0)
                 assert frozen, "a case freezes no more than an account holds"
-        if before.household and given.status != "normal":
-            now = enrolment.enrolled(tx, people.patient, business_date(tx.at))
-            enrolment.enrol(tx, people.patient, replace(now, status=given.status), business_date(tx.at))
+
+    def turn(self, tx: Tx, case: Case, people: _People) -> None:
+        """The patient's status of the day of care, which may differ from that of the days before."""
+        now = enrolment.enrolled(tx, people.patient, case.on)
+        if now.status != case.patient.status:
+            enrolment.enrol(tx, people.patient, replace(now, status=case.patient.status), case.on)
 
     def fund_pool(self, tx: Tx, case: Case, people: _People) -> None:
         """A head of the family who moves what the pool holds out of an account that has exactly that much to move."""
@@ -350,7 +355,7 @@ class _Town:
             working = Enrolment(enrolment.EMPLOYEES, given.region, "active")
             name = _name(given.shown, len(people.wallets))
             ref, _ = self.register(tx, name, ANY_BIRTHDAY, working, f"{people.home} {given.shown}", _first_day(case))
-            _credit(tx, ref, given.region, fen + library().in_force(given.region, case.on)["authoriser_balance_floor"], 0)
+            _credit(tx, ref, given.region, fen + _kept(given.region, case.on), 0)
             people.wallets[given.shown] = (ref.book, ref.id, chart.OWN)
             until = date.fromisoformat(given.until) if given.until else None
             with self.may_fail(tx, people, given.shown):
@@ -409,6 +414,7 @@ class _Town:
             household=pool,
             wallets={name: fen for name, fen in parts["wallet"].items() if fen},
             serious=serious,
+            left=self.left(case, people, after),
         )
         wrong = outcome.differences(visit.expect)
         relatives = pool + sum(fen for part in parts.values() for fen in part.values())
@@ -418,6 +424,20 @@ class _Town:
         foretold = {name: preview[name] for name in told}
         wrong += [f"{name}: foretold {foretold[name]}, settled {told[name]}" for name in told if foretold[name] != told[name]]
         return wrong
+
+    def left(self, case: Case, people: _People, after: dict[tuple[str, str], Fen]) -> dict[str, Any]:
+        """What accounts, pool and quotas hold; of a giver of a quota all but what its region's floor made us put in beside it."""
+        quotas = {
+            given.shown: after["wallet", given.shown] - (0 if given.relation == SELF else _kept(given.region, case.on))
+            for given in case.before.wallets
+            if given.shown in people.wallets and given.shown not in people.refused
+        }
+        return {
+            "own_left": after["own", ""],
+            "household_left": after.get(("pool", ""), case.before.household),
+            "aid_left": {name: fen for (kind, name), fen in after.items() if kind == "aid"},
+            "wallets_left": quotas,
+        }
 
     def send(self, client: Client, people: _People, certificate: Certificate, visit: Visit) -> tuple[Info, Info]:
         """What was foretold and what was settled."""
@@ -504,6 +524,12 @@ class _Town:
             self.run(lambda tx: city.add_place(tx, place))
             self.places[key] = Client(self.address, Connection(code), clock=lambda: self.now, tries=1)
         return self.places[key]
+
+
+def _kept(region: str, on: date) -> Fen:
+    """What a giver's region makes everybody keep."""
+    floor: Fen = library().in_force(region, on)["authoriser_balance_floor"]
+    return floor
 
 
 def _at(day: date) -> datetime:

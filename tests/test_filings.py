@@ -209,6 +209,32 @@ def test_a_settlement_away_from_home_finds_the_filing(city: City) -> None:
     city.books_balance()
 
 
+def test_until_the_promised_papers_come_benefits_hold_at_the_filed_place_only(city: City) -> None:
+    """Policy N9e: both places only after that. Papers, or the end of the filing, bring care at home back at once."""
+    father = city.enrols("father", "1000", base="retired")
+    city.run(lambda tx: city.opens(tx, "B1", "京一院", 1, AWAY, "L3"))
+    pays = lambda at="H1": city.pays("father", [("A", "100.00")], at=at)  # noqa: E731
+    full = pays()["fund_pay_sumamt"]
+    assert full > 0
+    promised = files(city, "long_term", promise=True)
+    assert pays("B1")["fund_pay_sumamt"] == full
+    owing = pays()
+    assert owing["fund_pay_sumamt"] == 0
+    told = city.run(lambda tx: tx.one("select steps, facts from settlement order by id desc limit 1"))
+    assert "papers_owed" in str(told["steps"])
+    city.run(lambda tx: filings.supply_papers(tx, father, promised.id, [PAPER]))
+    assert pays()["fund_pay_sumamt"] == full
+    city.run(lambda tx: filings.end(tx, father, promised.id))
+    again = files(city, "long_term", promise=True)
+    assert pays()["fund_pay_sumamt"] == 0
+    city.run(lambda tx: filings.end(tx, father, again.id))
+    assert pays()["fund_pay_sumamt"] == full
+    files(city, "long_term", "440000", promise=True)
+    city.now = datetime(2026, 9, 3, 10, 0, tzinfo=SHANGHAI)
+    assert pays()["fund_pay_sumamt"] > 0, "a promise that lapsed keeps nobody from care at home"
+    city.books_balance()
+
+
 # Chronic diseases
 
 

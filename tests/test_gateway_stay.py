@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -302,6 +303,31 @@ def test_chronic_medicines_and_sums_of_other_years(town: City) -> None:
     assert {row["cum"] for row in past} == {Decimal("0.00")}
     assert {(row["year"], row["cum_ym"]) for row in past} == {("2025", "202512")}
     told_no(town, "5206", {"data": {"psn_no": place["psn_no"], "cum_ym": "202513"}}, "interface.bad_date")
+
+
+def test_a_stay_across_the_year_counts_where_it_ends(town: City) -> None:
+    """One stay, one deductible, one year: that of the day of discharge, whenever it is settled (ADR 0010)."""
+    ref = town.enrols("across", "100.00", region=REGION)
+    place = admitted(town, "across", begntime="2025-12-28 09:00:00")
+    used(town, place, ("1", "A", "20000.00"))
+    leaves(town, place, on="2026-01-05")
+    paid = asks(town, "2304", bill(place, "20000.00"))["setlinfo"]
+    row = town.run(
+        lambda tx: tx.one("select service_date, year from settlement where id = %(id)s", id=town.settlement(paid["setl_id"]))
+    )
+    assert (row["service_date"], row["year"]) == (date(2026, 1, 5), 2026)
+    years = town.run(
+        lambda tx: tx.all("select year, admissions, inpatient_fund from insured_year where person = %(id)s", id=ref.id)
+    )
+    assert [(one["year"], one["admissions"]) for one in years] == [(2026, 1)]
+    assert years[0]["inpatient_fund"] > 0
+    second = admitted(town, "across", begntime="2026-01-20 09:00:00")
+    used(town, second, ("1", "A", "20000.00"))
+    leaves(town, second, on="2026-01-25")
+    assert asks(town, "2304", bill(second, "20000.00"))["setlinfo"]["fund_pay_sumamt"] > paid["fund_pay_sumamt"], (
+        "the second of the year"
+    )
+    town.books_balance()
 
 
 def test_a_year_is_the_medical_year_of_the_area(town: City) -> None:

@@ -169,6 +169,11 @@ begin
             and f.region in (p_area, left(p_area, 4) || '00', left(p_area, 2) || '0000', '000000')
           order by case f.region when p_area then 0 when left(p_area, 4) || '00' then 1 when '000000' then 3 else 2 end, f.valid_from desc
           limit 1;
+    elsif exists (select 1 from mulaid.remote_filing f
+                   where f.book = p_book and f.person = p_person and f.promise_only and f.kind = 'long_term'
+                     and f.valid_from <= service_date and f.valid_to >= service_date
+                     and (f.ended_on is null or f.ended_on > service_date)) then
+        filing := 'papers_owed';  -- benefits hold at the filed place only, until the papers come (policy N9e)
     end if;
     if household is not null then
         select x.balance, x.last_no into household_balance, household_no from mulaid.purse x

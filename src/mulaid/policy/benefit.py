@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from mulaid.money import Fen, half_up, share
 from mulaid.policy import rules
-from mulaid.policy.facts import Facts
+from mulaid.policy.facts import PAPERS_OWED, Facts
 from mulaid.policy.pack import Pack
 
 NO_DETAIL: Mapping[str, Any] = {}
@@ -110,10 +110,15 @@ def benefit(pack: Pack, facts: Facts, own_usable: bool, trace: Trace) -> Benefit
 
 
 def _remote_cut(pack: Pack, facts: Facts, trace: Trace) -> Decimal | None:
-    """Points off the fund's share for care away from home, by how it was filed; None when the fund does not pay at all."""
+    """Points off the fund's share for care away from home, by how it was filed; None when the fund does not pay at all.
+
+    At home too, for who filed a long stay elsewhere and owes the papers: until they come benefits hold there only (policy N9e).
+    """
     parameter = rules.REMOTE_CUTS[facts.remote]
     cut: Decimal | None = pack[parameter]
-    if cut is None:
+    if facts.remote == PAPERS_OWED and cut != 0:
+        trace.add(PAPERS_OWED, 0, parameter, points=None if cut is None else rules.percent(cut))
+    elif cut is None:
         trace.add("not_filed", 0, parameter)
     elif cut:
         trace.add("remote", 0, parameter, filed=facts.remote, points=rules.percent(cut))

@@ -169,6 +169,12 @@ def _not_filed(step: Step, _: Mapping[str, Pack]) -> str:
     return "没有办理异地就医备案，医保基金这次不直接付；出院结账前补办备案，仍可直接结算"
 
 
+def _papers_owed(step: Step, _: Mapping[str, Pack]) -> str:
+    points = step.detail["points"]
+    worth = "医保基金这次不直接付" if points is None else f"医保基金的支付比例降低 {points} 个百分点"
+    return f"长期异地备案是承诺办的，材料还没有补，只在备案的地方享受待遇，{worth}；补齐材料，或者取消备案，就和以前一样"
+
+
 def _remote(step: Step, _: Mapping[str, Pack]) -> str:
     return f"在参保地以外看病（{FILINGS[step.detail['filed']]}），医保基金的支付比例降低 {step.detail['points']} 个百分点"
 
@@ -295,6 +301,7 @@ SENTENCES = {
     "cap": _cap,
     "supplement": _supplement,
     "not_filed": _not_filed,
+    "papers_owed": _papers_owed,
     "remote": _remote,
     "admission_deductible": _admission_deductible,
     "admission": _admission,

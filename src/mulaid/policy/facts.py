@@ -12,6 +12,8 @@ from typing import Any
 
 SELF = "self"
 REMOTE = ("long_term", "referral", "emergency", "other", "unfiled")
+PAPERS_OWED = "papers_owed"
+"""Care at home by somebody who filed a long stay elsewhere on a promise, while the papers have not come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,8 @@ class Facts:
 
     `household` is what the patient may draw from the family's pool now, `household_head` its head's masked name; `frozen` the
     part of the own account that is frozen for others. `remote` is how care away from home was filed: empty at home, else a word
-    of REMOTE. `disease` is the chronic or special disease this visit is for, if the person is certified for it; then
-    `other_province` tells that the place of care lies in another one.
+    of REMOTE, or PAPERS_OWED. `disease` is the chronic or special disease this visit is for, if the person is certified for it;
+    then `other_province` tells that the place of care lies in another one.
 
     Of the insured year before this bill: `admissions`, their `inpatient_in_policy` and `inpatient_fund`; `self_paid`, the
     in-catalogue burden of every bill after the pooled fund and its supplement but before serious-illness money; `serious`, that

@@ -81,6 +81,9 @@ def _care(packs: Packs, facts: Facts, decision: Decision) -> Iterator[Hint]:
     if facts.remote == "unfiled":
         fen = more(replace(facts, remote="other"))
         yield _hint("file_remote", fen, "出院或结账前补办异地就医备案", "医保基金至少多付 {fen} 元")
+    if facts.remote == "papers_owed":
+        fen = more(replace(facts, remote=""))
+        yield _hint("give_papers", fen, "补齐异地备案承诺的材料，或者取消备案", FUND_MORE)
     if facts.use == "outpatient" and facts.level in HIGHER and not facts.disease:
         yield _hint("community", more(replace(facts, level="primary")), "同样的费用发生在基层医疗机构", FUND_MORE)
     doctors = any(finer.family_doctor for finer in packs[facts.patient.region]["person_classes"])

@@ -468,6 +468,7 @@ PARAMETERS: Mapping[str, Kind] = {
     "remote_referral_cut": Kind("ratio points", _ratio_to("0.30"), Decimal(0)),
     "remote_other_cut": Kind("ratio points", _ratio_to("0.30"), Decimal(0)),
     "remote_unfiled_cut": Kind("ratio points or none", _or_none(_ratio_to("0.30")), Decimal(0)),
+    "remote_promise_home_cut": Kind("ratio points or none", _or_none(_ratio_to("0.30")), Decimal(0)),
     "credential_one_per_person": YES_OR_NO,
     "credential_offline_fallback_hours": Kind("hours", _count(0, 168)),
     "payment_password_digits": Kind("count", _count(6, 6)),

@@ -25,6 +25,7 @@ REMOTE_CUTS = {
     "emergency": "remote_referral_cut",
     "other": "remote_other_cut",
     "unfiled": "remote_unfiled_cut",
+    "papers_owed": "remote_promise_home_cut",
 }
 
 

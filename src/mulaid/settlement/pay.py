@@ -23,7 +23,7 @@ from mulaid.money import Fen, yuan
 from mulaid.people.enrolment import BUCKETS, PersonRef
 from mulaid.policy import facts as fact
 from mulaid.policy import split
-from mulaid.policy.facts import Facts, Giver, Portion, Wallet
+from mulaid.policy.facts import PAPERS_OWED, Facts, Giver, Portion, Wallet
 from mulaid.policy.pack import Library, Pack
 from mulaid.policy.rules import pooling_area
 from mulaid.refusal import Refusal
@@ -306,10 +306,13 @@ def _facts(bill: Bill, found: Found, givers: tuple[Giver, ...], wallets: tuple[W
 
 
 def _remote(bill: Bill, found: Found) -> str:
-    """How care away from home was filed; empty in the patient's own area, and within the province where nobody has to file."""
+    """How care away from home was filed; empty in the patient's own area, and within the province where nobody has to file.
+
+    In the own city PAPERS_OWED for who filed a long stay elsewhere on a promise and has not kept it yet.
+    """
     home, place = found.region, bill.institution.region
     if pooling_area(home) == pooling_area(place):
-        return ""
+        return PAPERS_OWED if found.filing == PAPERS_OWED else ""
     if found.filing:
         return found.filing
     pack = bill.library.in_force(home, date.fromisoformat(found.service_date))

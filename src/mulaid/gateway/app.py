@@ -73,8 +73,8 @@ class Gateway:
     register: Register
     clock: Clock
     allow_test_area: bool
-    turns: threading.Semaphore
     meter: Meter = field(default_factory=Meter)
+    turns: threading.Semaphore = field(default_factory=threading.Semaphore)
 
     @property
     def seal_key(self) -> bytes:
@@ -306,7 +306,7 @@ def build(
     """The door over a database."""
     db = Database(url, keys, size=size, options=PLANS, calls=(pay.GATHER, pay.RECORD))
     # One connection is left for what comes between: looking up who calls.
-    return Gateway(db, packs or library(), Register(db), clock, allow_test_area, threading.Semaphore(max(1, size - 1)))
+    return Gateway(db, packs or library(), Register(db), clock, allow_test_area, turns=threading.Semaphore(max(1, size - 1)))
 
 
 def from_env() -> Gateway:

@@ -954,3 +954,19 @@ def test_home_tells_what_keeps_a_person_from_paying(town: Town) -> None:
     assert "1 位家人在帮我付" in grandmother.get("/home").text
     assert "给的跨省额度" in grandmother.get("/aid").text
     assert "没有职工医保个人账户" in grandmother.get("/premiums").text
+
+
+def test_a_form_that_waited_too_long_leads_back_to_its_page(town: Town) -> None:
+    """Not to where it was sent, which cannot be opened, and never to another site."""
+    one = Citizen(town, "顾佳")
+    host = town.base.removeprefix("http://")
+    for came, back in (
+        (f"{town.base}/aid?x=1", "/aid?x=1"),
+        ("https://evil.example/aid", "/"),
+        (f"http://{host}//evil.example", "/"),
+        ("http://[", "/"),
+        ("", "/"),
+    ):
+        answer = one.http.post("/aid/pause", data={"key": "0" * 32}, headers={"Referer": came})
+        assert answer.status_code == 403
+        assert f'<a class="btn" href="{back}">' in answer.text, came

@@ -213,6 +213,9 @@ def test_six_relatives_and_long_names_fit(town: Town, visit: Any, cluster: Any) 
     for elder in (False, True):
         page = enter(visit(town, "", elder=elder), LONGEST)
         assert page.locator(".people li").count() == (0 if elder else 8)
+        if elder:
+            shown = [squeezed(text).split(" ")[0] for text in page.locator(".big a").all_inner_texts()]
+            assert shown[0] == "出示我的医保码", "the older of the two comes first"
         for path in ("/home", "/code/me", "/family", "/costs", "/try"):
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import django_htmx
 from django.conf import settings
@@ -133,4 +134,14 @@ def _address(name: str) -> str:
 
 def untrusted(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form without this browser's token: the page was open too long, or was not ours."""
-    return render(request, "403_csrf.html", status=403)
+    return render(request, "403_csrf.html", {"page": _came_from(request)}, status=403)
+
+
+def _came_from(request: HttpRequest) -> str:
+    """The page of ours that the form stood on, which can be opened again; many addresses of forms cannot."""
+    try:
+        came = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        return "/"
+    page = f"{came.path}?{came.query}" if came.query else came.path
+    return inward(page, "/") if came.netloc == request.get_host() else "/"

@@ -65,8 +65,9 @@ def page(request: HttpRequest) -> HttpResponse:
     stopped = benefits["outpatient"] is None
     later = {use: since for use, since in benefits.items() if since is not None and since > today}
     me, others = people[0], people[1:]
-    first = others[0] if others else me
-    told = {"me": me, "others": others, "first": first, "bills": latest, "later": later, "stopped": stopped}
+    # In large type one code is the largest button: that of the older of the two, who needs it more often.
+    first, after = sorted((me, others[0]), key=lambda one: one.born) if others else (me, None)
+    told = {"me": me, "others": others, "first": first, "next": after, "bills": latest, "later": later, "stopped": stopped}
     told["frozen"] = frozen
     return render(request, "citizen/home.html", {**told, **money})
 

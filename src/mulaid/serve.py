@@ -131,9 +131,10 @@ def gateway_command(port: int, workers: int) -> list[str]:
         "error",
         "--blocking-threads",
         "32",
-        # Programs keep a connection for up to a hundred seconds (.NET); one that closes under their hands loses a message.
+        # Programs keep a connection for up to a hundred seconds (.NET); one that closes under their hands loses a message. A
+        # minute is the most granian grants.
         "--http1-header-read-timeout",
-        "120000",
+        "60000",
         "--factory",
         "--workers",
         str(workers),

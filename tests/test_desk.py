@@ -160,6 +160,83 @@ def test_mutual_aid_of_a_giver_at_the_counter(agency: City, typed: Typed) -> Non
     assert city.holds("Giver") == "69.50"
 
 
+def says_yes(typed: Typed, *words: str) -> str:
+    """A letter is shown, then agreed to by its hash; what was said."""
+    told = typed(*words)[1]
+    agreed = re.search(r"--agreed [0-9a-f]{64}", told)
+    assert agreed, told
+    code, told = typed(*words, "--agreed", "0" * 64)
+    assert (code, "consent.text_changed" in told) == (2, True)
+    code, told = typed(*words, *agreed[0].split())
+    assert (code, "办好了" in told) == (0, True), told
+    return told
+
+
+def test_a_household_account_and_a_quota(agency: City, typed: Typed) -> None:
+    city, clerk = agency, ["--as", "lulu"]
+    desk = Desk.__new__(Desk)
+    desk.city, desk.serial = city, 900
+    desk.hire("lulu", "320100", "handler")
+    desk.hire("mama", "320000", "checker")
+    city.enrols("Pa", "300.00", region="320100", household="pa")
+    city.enrols("Ma", "5.00", region="320100", household="pa")
+    city.enrols("Far", base="resident", region="430100")
+    pa, ma = city.numbers["Pa"], city.numbers["Ma"]
+    says_yes(typed, "desk", "household-open", "--person", pa, *clerk)
+    adding = ["desk", "household-add", "--person", pa, "--relative", ma, "--relation", "spouse"]
+    code, told = typed(*adding[:-1], "friend", *clerk)
+    assert (code, "desk.bad_detail" in told) == (2, True)
+    says_yes(typed, *adding, *clerk)
+    told = typed("desk", "person", pa, *clerk)[1]
+    house = re.search(r"家庭账户 (R[0-9A-Z]{26})  余额 0.00 元", told)
+    assert house, told
+    assert told.count("    成员 ") == 2
+    code, told = typed("desk", "household-join", "--person", ma, "--invitation", house[1], *clerk)
+    assert (code, "household.not_invited" in told) == (2, True)
+    opening = ["desk", "open", "household_fund", "--person", pa, "--about", house[1], "--detail", '{"fen": 12050}']
+    case = case_in(typed(*opening, *clerk)[1])
+    assert typed("desk", "take", case, "--version", "1", *clerk)[0] == 0
+    verdict = ["--verdict", "approved", "--reason", "papers_agree", "--words", "已核实。"]
+    assert typed("desk", "decide", case, "--version", "2", *verdict, *clerk)[0] == 0
+    assert typed("desk", "check", case, "--version", "3", "--as", "mama")[0] == 0
+    assert jobs.carry_out(city.db) == 1
+    assert city.holds("Pa") == "179.50"
+    city.enrols("Giver", "100.00")
+    far = ["desk", "quota", "--person", city.numbers["Giver"], "--relative", city.numbers["Far"], "--relation", "parent"]
+    for wrong in ("0", "-5", "1.234", "x", "1000000000000"):
+        assert typed(*far, "--yuan", wrong, "--as", "zhao")[0] == 2, wrong
+    says_yes(typed, *far, "--yuan", "60", "--as", "zhao")
+    assert "还剩 60.00 元" in typed("desk", "person", city.numbers["Giver"], "--as", "zhao")[1]
+    city.books_balance()
+
+
+def test_a_guardian_by_papers(agency: City, typed: Typed, tmp_path: Path) -> None:
+    city, home = agency, Relatives(agency)
+    city.enrols("Nan", base="retired")
+    city.enrols("Tot", base="resident", born=date(wall_clock().year - 6, 1, 1))
+    request = home.asks("Nan", "Tot", "grandchild_of_daughter")
+    home.registers(request, "Nan")
+    home.submits(request, "Nan")
+    case = case_in(typed("desk", "take-over", refs.show(refs.RELATION, request), "--as", "zhao")[1])
+    assert typed("desk", "take", case, "--version", "1", "--as", "zhao")[0] == 0
+    speaking = ["desk", "consent", case, "--speaker", "08:E1234567", "--name", "欧阳海", "--born", "1988-03-03", "--as", "zhao"]
+    code, told = typed(*speaking)
+    assert (code, "desk.guardian_papers" in told) == (2, True)
+    for place, kind in enumerate(("identity_document", "guardianship")):
+        (tmp_path / f"{place}.jpg").write_bytes(drawn(colour=(place * 60, 9, 90)))
+        assert typed("desk", "paper", case, kind, str(tmp_path / f"{place}.jpg"), "--as", "zhao")[0] == 0
+    told = typed(*speaking)[1]
+    agreed = re.search(r"--version 4 --agreed [0-9a-f]{64}", told)
+    assert agreed, told
+    assert typed(*speaking, *agreed[0].split()) == (0, "已记录当面同意。\n")
+    told = typed("desk", "show", case, "--as", "zhao")[1]
+    assert "guardian: 欧阳* E1****67" in told
+    assert "E1234567" not in told
+    decide(typed, case, 5, "papers_agree")
+    assert jobs.carry_out(city.db) == 1
+    assert city.shows_code("Tot", "Nan")
+
+
 def test_an_account_goes_to_an_heir(agency: City, typed: Typed) -> None:
     city = agency
     city.enrols("Son", "5.00")

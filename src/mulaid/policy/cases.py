@@ -236,7 +236,18 @@ def _wallet_stopped(library: Library, case: Case, wallet: Wallet, on: date) -> s
 
 def never_made(case: Case, library: Library) -> dict[str, str]:
     """The authorisations and quotas that could not have been made on their day, by id, with the reason."""
-    found = {giver.aid: _giver_stopped(library, giver, date.fromisoformat(giver.bound[:10])) for giver in case.before.givers}
+    found: dict[str, str] = {}
+    living: list[Giver] = []
+    for giver in sorted(case.before.givers, key=lambda one: (one.bound, one.aid)):
+        day = date.fromisoformat(giver.bound[:10])
+        found[giver.aid] = _giver_stopped(library, giver, day)
+        packs = [library.in_force(region, day) for region in (giver.region, case.patient.region)]
+        limits = [most for pack in packs if (most := pack["max_authorisers_per_beneficiary"]) is not None]
+        standing = sum(one.until is None or one.until >= giver.bound[:10] for one in living)
+        if not found[giver.aid] and limits and standing >= min(limits):
+            found[giver.aid] = "aid.limit_givers"
+        elif not found[giver.aid]:
+            living.append(giver)
     for wallet in case.before.wallets:
         found[wallet.grant] = _wallet_stopped(library, case, wallet, date.fromisoformat(wallet.bound[:10]))
     return {made: reason for made, reason in found.items() if reason}
@@ -256,6 +267,7 @@ def run(case: Case, library: Library) -> list[list[str]]:
         wallets=tuple(wallet for wallet in case.before.wallets if wallet.grant not in missing),
     )
     names = {giver.aid: giver.shown for giver in case.before.givers} | {quota.grant: quota.shown for quota in case.before.wallets}
+    idle = {giver.shown: giver.account for giver in case.before.givers if giver.aid in missing}
     deducted: set[tuple[str, str, date]] = set()
     results = []
     year = _insured_year(case, library, case.on)
@@ -285,7 +297,9 @@ def run(case: Case, library: Library) -> list[list[str]]:
             results.append(refused(refusal.code, refusal.sentence, visit.expect))
             continue
         known = _after(known, decision)
-        wrong = Outcome.of(decision, known).differences(visit.expect)
+        outcome = Outcome.of(decision, known)
+        outcome.left["aid_left"] |= idle
+        wrong = outcome.differences(visit.expect)
         results.append(wrong + [f"{names[made]} could not be bound: {missing[made]}" for made in missing if wrong])
         if decision.deductible and decision.benefit == OUTPATIENT:
             deducted.add(here)

@@ -37,7 +37,7 @@ from mulaid.people.enrolment import Enrolment, PersonRef
 from mulaid.people.face import Assurance
 from mulaid.policy.benefit import INPATIENT
 from mulaid.policy.casefile import read_file
-from mulaid.policy.cases import SUMS, Case, CaseGiver, CaseTrouble, Outcome, Visit, complete, refused
+from mulaid.policy.cases import SUMS, Case, CaseGiver, CaseTrouble, Outcome, Visit, complete, never_made, refused
 from mulaid.policy.facts import SELF, Portion, Wallet
 from mulaid.policy.pack import library
 from mulaid.postgres import Server
@@ -304,6 +304,8 @@ class _Town:
             if own.relation == SELF:
                 city.credit(tx, patient, case.patient.region, chart.WALLET, own.left)
                 people.wallets[own.shown] = (patient.book, patient.id, chart.WALLET)
+        # Taking over what was authorised elsewhere counts nobody's givers, so the number is held to here.
+        missing = never_made(case, library())
         for place, entry in enumerate(case.givers):
             giver = entry.giver
             working = Enrolment(enrolment.EMPLOYEES, giver.region, "active")
@@ -312,8 +314,11 @@ class _Town:
             ref, _ = self.register(tx, _name(giver.shown, place), ANY_BIRTHDAY, working, home, _first_day(case))
             _credit(tx, ref, giver.region, giver.account, giver.current_year)
             people.givers[giver.shown] = ref
-            with self.may_fail(tx, people, giver.shown):
-                people.aids[giver.shown] = _authorise(tx, ref, people.patient, entry, place, case.on)
+            if giver.aid in missing:
+                people.refused[giver.shown] = missing[giver.aid]
+            else:
+                with self.may_fail(tx, people, giver.shown):
+                    people.aids[giver.shown] = _authorise(tx, ref, people.patient, entry, place, case.on)
             _what_happened_since(tx, ref, working, entry)
 
     def tie_up(self, tx: Tx, case: Case, people: _People) -> None:

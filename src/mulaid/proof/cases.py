@@ -251,12 +251,12 @@ class _Town:
         self.run(lambda tx: self.furnish(tx, case, people))
         self.now = max(self.now, _at(case.on) - timedelta(hours=1))
         self.run(lambda tx: self.tie_up(tx, case, people))
-        for quota in sorted(granted, key=lambda one: one.bound):
-            if quota.left:
-                self.freeze_for(case, people, quota, quota.left)
+        waiting = sorted((quota for quota in granted if quota.left), key=lambda one: one.bound)[::-1]
+        self.freeze_until(case, people, waiting, case.on)
         if case.patient.status != "normal":
             self.run(lambda tx: self.turn(tx, case, people))
         for place, visit in enumerate(case.visits, 1):
+            self.freeze_until(case, people, waiting, visit.on)
             self.now = max(self.now, _at(visit.on)) + timedelta(minutes=5 * place)
             try:
                 wrong = self.settle(case, people, visit)
@@ -351,6 +351,12 @@ class _Town:
         household.add_member(tx, library(), ref, head, people.patient, "parent")
         household.transfer(tx, library(), ref, head, fen)
         people.pool = (head.book, ref)
+
+    def freeze_until(self, case: Case, people: _People, waiting: list[Wallet], day: date) -> None:
+        """The quotas whose day has come, the last of `waiting` first."""
+        while waiting and waiting[-1].bound[:10] <= day.isoformat():
+            quota = waiting.pop()
+            self.freeze_for(case, people, quota, quota.left)
 
     def freeze_for(self, case: Case, people: _People, given: Wallet, fen: Fen) -> None:
         """A relative elsewhere freezes a quota for the patient on its day."""

@@ -146,7 +146,8 @@ def gateway_command(port: int, workers: int) -> list[str]:
 
 def web_command(port: int) -> list[str]:
     """How the web's process is started."""
-    return [*GRANIAN, "--workers", "1", "--blocking-threads", "4", "--port", str(port), "mulaid.web.wsgi:application"]
+    # More threads than are at work: a form that is still coming in, on a slow line, holds one.
+    return [*GRANIAN, "--workers", "1", "--blocking-threads", "16", "--port", str(port), "mulaid.web.wsgi:application"]
 
 
 def _start(name: str, installed: Installation) -> subprocess.Popen[bytes]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+import test_gateway_stay as lying
 from city import City
 from mulaid import refs
 from mulaid.db import Tx
@@ -119,11 +120,10 @@ def test_a_stay_counts_apart_from_outpatient_care_and_belongs_to_the_day_it_ends
     with pytest.raises(Refusal, match="bad_date"):
         city.run(lambda tx: visit.discharge(tx, stay, "H9", city.people["father"].id, city.now.date() + timedelta(days=30)))
     city.run(lambda tx: visit.discharge(tx, stay, "H9", city.people["father"].id, city.now.date()))
-    bill = {"psn_no": city.people["father"].number, "mdtrt_id": refs.show(refs.VISIT, stay)}
-    bill |= {"mdtrt_cert_type": "02", "mdtrt_cert_no": city.numbers["father"]}
-    answer = city.settles(city.uploads(bill, [("A", "5000")], "H9"), at="H9")
-    assert answer["infcode"] == 0, answer["err_msg"]
-    paid = answer["output"]["setlinfo"]
+    place = {"psn_no": city.people["father"].number, "mdtrt_id": refs.show(refs.VISIT, stay)}
+    place |= {"mdtrt_cert_type": "02", "mdtrt_cert_no": city.numbers["father"]}
+    lying.asks(city, "2301", {"feedetail": [lying.line(place, "1", "A", "5000.00")]}, at="H9")
+    paid = lying.asks(city, "2304", lying.bill(place, "5000.00"), at="H9")["setlinfo"]
     years = city.run(
         lambda tx: tx.all("select year, in_policy, admissions, inpatient_in_policy, inpatient_fund, self_paid from insured_year")
     )
@@ -131,7 +131,7 @@ def test_a_stay_counts_apart_from_outpatient_care_and_belongs_to_the_day_it_ends
     assert years[0]["inpatient_in_policy"] > 0
     assert years[0]["inpatient_fund"] + years[0]["self_paid"] == 5000_00
     city.books_balance()
-    assert city.refunds(paid, "H9")["infcode"] == 0
+    lying.asks(city, "2305", lying.both(place, setl_id=paid["setl_id"]), at="H9")
     (year,) = city.run(lambda tx: tx.all("select admissions, inpatient_in_policy, inpatient_fund, self_paid from insured_year"))
     assert set(year.values()) == {0}
     city.books_balance()

@@ -45,7 +45,7 @@ create function settlement_gather(
     language plpgsql
 as $$
 declare
-    v record; t record; g record; a mulaid.aid; chosen uuid; line text; elsewhere integer; has_wallets boolean;
+    v record; t record; g record; a mulaid.aid; chosen uuid; line text; elsewhere integer; has_wallets boolean; owes_papers boolean;
     today date := (p_at at time zone 'Asia/Shanghai')::date;
 begin
     if p_key is not null then
@@ -135,11 +135,16 @@ begin
            exists (select 1 from mulaid.settlement s
                     where s.book = p_book and s.person = p_person and s.service_date = settlement_gather.service_date
                       and s.institution = p_institution and s.deductible > 0 and s.refunded_by is null),
-           exists (select 1 from mulaid.wallet_grant w where w.book = p_book and w.receiver = p_person and w.status = 'active')
+           exists (select 1 from mulaid.wallet_grant w where w.book = p_book and w.receiver = p_person and w.status = 'active'),
+           exists (select 1 from mulaid.remote_filing f
+                    where f.book = p_book and f.person = p_person and f.promise_only and f.kind = 'long_term'
+                      and f.valid_from <= settlement_gather.service_date and f.valid_to >= settlement_gather.service_date
+                      and (f.ended_on is null or f.ended_on > settlement_gather.service_date))
       into name, document, document_kind, gender, nation, born, insutype, psn_type, region, base, status, retired_on, family_doctor,
            account, own_no, frozen, current_year, current_no, wallet, wallet_no,
            household, household_book, household_seat, household_version, in_policy, fund, supplement, deductible, year_version,
-           admissions, inpatient_in_policy, inpatient_fund, disease_deductible, disease_fund, self_paid, serious, deducted, has_wallets
+           admissions, inpatient_in_policy, inpatient_fund, disease_deductible, disease_fund, self_paid, serious, deducted, has_wallets,
+           owes_papers
       from mulaid.person x
       left join mulaid.enrolment e on e.book = p_book and e.person = p_person and e.valid_from <= settlement_gather.service_date
                                   and (e.valid_to is null or e.valid_to >= settlement_gather.service_date)
@@ -169,10 +174,7 @@ begin
             and f.region in (p_area, left(p_area, 4) || '00', left(p_area, 2) || '0000', '000000')
           order by case f.region when p_area then 0 when left(p_area, 4) || '00' then 1 when '000000' then 3 else 2 end, f.valid_from desc
           limit 1;
-    elsif exists (select 1 from mulaid.remote_filing f
-                   where f.book = p_book and f.person = p_person and f.promise_only and f.kind = 'long_term'
-                     and f.valid_from <= service_date and f.valid_to >= service_date
-                     and (f.ended_on is null or f.ended_on > service_date)) then
+    elsif owes_papers then
         filing := 'papers_owed';  -- benefits hold at the filed place only, until the papers come (policy N9e)
     end if;
     if household is not null then

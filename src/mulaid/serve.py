@@ -35,8 +35,9 @@ GRANIAN = (
     "wsgi",
     "--host",
     "127.0.0.1",
+    # It warns of more threads than cores; here most of them only wait for bodies.
     "--log-level",
-    "warning",
+    "error",
     "--no-ws",
     # Without it, a line that died in the middle of a message is waited for.
     "--workers-kill-timeout",
@@ -125,10 +126,7 @@ def gateway_command(port: int, workers: int) -> list[str]:
     """How the gateway's processes are started."""
     return [
         *GRANIAN,
-        # Each message that is still coming in holds a thread; how many are worked on at a time the gateway limits itself, which
-        # granian cannot know and would warn about.
-        "--log-level",
-        "error",
+        # Each message that is still coming in holds a thread; how many are worked on at a time the gateway limits itself.
         "--blocking-threads",
         "32",
         # Programs keep a connection for up to a hundred seconds (.NET); one that closes under their hands loses a message. A
